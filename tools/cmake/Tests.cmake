@@ -1,0 +1,80 @@
+# Test executables (Catch2 v2) and fuzz targets (libFuzzer).
+#
+#   tw_unit_tests(NAME x SOURCES a_test.cpp ... [LINK tw_x ...] [LABEL unit] [DEFINITIONS ...])
+#     executable tw_test_x, one ctest entry `<label>.x`. SOURCES are relative to the calling folder.
+#   tw_fuzz_target(NAME x SOURCES x_fuzz.cpp ... [LINK tw_x ...])
+#     executable tw_fuzz_x, only with -DTW_FUZZ=ON and clang.
+#
+# Catch2's header takes seconds to parse: it is precompiled once and shared by every test
+# executable, and CATCH_CONFIG_MAIN lives in one object (tests/unit/main.cpp).
+
+option(TW_TESTS "Build the tests" ON)
+option(TW_FUZZ "Build the fuzz targets (needs clang)" OFF)
+
+if(TW_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "TW_FUZZ needs clang: configure with --preset fuzz or CXX=clang++")
+endif()
+
+set(TW_TEST_MAIN ${PROJECT_SOURCE_DIR}/tests/unit/main.cpp)
+
+# The targets that all test executables share. A tree without tests does not need Catch2.
+if(TW_TESTS AND EXISTS ${TW_TEST_MAIN})
+  find_package(Catch2 2 REQUIRED)
+  add_library(tw_test_main OBJECT ${TW_TEST_MAIN})
+  target_link_libraries(tw_test_main PUBLIC Catch2::Catch2 PRIVATE tw_warnings)
+  target_include_directories(
+    tw_test_main PUBLIC ${PROJECT_SOURCE_DIR}/userspace ${PROJECT_SOURCE_DIR}/include
+                        ${PROJECT_SOURCE_DIR}/tests)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set(empty ${PROJECT_BINARY_DIR}/generated/test_pch.cpp)
+    file(CONFIGURE OUTPUT ${empty} CONTENT "// carries the precompiled <catch2/catch.hpp>\n")
+    add_library(tw_test_pch OBJECT ${empty})
+    target_link_libraries(tw_test_pch PRIVATE Catch2::Catch2 tw_warnings)
+    # -fpch-preprocess lets ccache see through the precompiled header; -fPIE is what executables
+    # get, and a precompiled header must be built with the flags of its users.
+    set_target_properties(tw_test_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(tw_test_pch PRIVATE -fPIE -fpch-preprocess)
+    target_precompile_headers(tw_test_pch PRIVATE <catch2/catch.hpp>)
+  endif()
+endif()
+
+function(tw_unit_tests)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL" "SOURCES;LINK;DEFINITIONS")
+  if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tw_unit_tests(NAME x SOURCES ... LINK ...): got '${ARGN}'")
+  endif()
+  if(NOT TARGET tw_test_main)
+    return()
+  endif()
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  set(target tw_test_${arg_NAME})
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE tw_test_main tw_warnings ${arg_LINK})
+  target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
+  if(TARGET tw_test_pch)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+    target_precompile_headers(${target} REUSE_FROM tw_test_pch)
+  endif()
+  # NoTests: an executable whose tests all got lost must not pass.
+  add_test(NAME ${arg_LABEL}.${arg_NAME} COMMAND ${target} -w NoTests)
+  set_tests_properties(${arg_LABEL}.${arg_NAME} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300
+                                                           SKIP_RETURN_CODE 77)
+endfunction()
+
+function(tw_fuzz_target)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;LINK")
+  if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tw_fuzz_target(NAME x SOURCES ... LINK ...): got '${ARGN}'")
+  endif()
+  if(NOT TW_FUZZ)
+    return()
+  endif()
+  set(target tw_fuzz_${arg_NAME})
+  add_executable(${target} ${arg_SOURCES})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE tw_warnings ${arg_LINK})
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()
