@@ -19,6 +19,10 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_link_options(-Wl,-z,relro -Wl,-z,now)
 endif()
 
+if(TW_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link) # coverage feedback from the code under test
+endif()
+
 if(TW_LTO)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()

@@ -8,9 +8,6 @@
 # Catch2's header takes seconds to parse: it is precompiled once and shared by every test
 # executable, and CATCH_CONFIG_MAIN lives in one object (tests/unit/main.cpp).
 
-option(TW_TESTS "Build the tests" ON)
-option(TW_FUZZ "Build the fuzz targets (needs clang)" OFF)
-
 if(TW_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "TW_FUZZ needs clang: configure with --preset fuzz or CXX=clang++")
 endif()

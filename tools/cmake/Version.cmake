@@ -48,6 +48,7 @@ add_custom_target(
   tw_version_header
   COMMAND ${version_command}
   BYPRODUCTS ${TW_GENERATED_DIR}/base/version.h
+  COMMENT "version.h"
   VERBATIM)
 add_library(tw_version INTERFACE)
 add_dependencies(tw_version tw_version_header)
