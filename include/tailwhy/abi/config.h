@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Settings that BPF code reads. Frozen at load: a branch that is off costs nothing. */
+#ifndef TAILWHY_ABI_CONFIG_H
+#define TAILWHY_ABI_CONFIG_H
+
+#include "tailwhy/abi/base.h"
+
+struct tw_config {
+	__u32 ring_wake_bytes; /* wake the reader when this much waits */
+	__u32 ring_size_bytes;
+	__u32 request_capture_bytes; /* payload of a turn in request direction */
+	__u32 response_capture_bytes; /* the same for responses, plus 8 x the request's size */
+	__u32 pidns_level; /* depth of the loader's PID namespace: its numbers are used */
+	__u8 want_payload;
+	__u8 want_accept; /* accept(2) is seen: remember its stamp */
+	__u8 conns_by_address; /* sockets are hash keys: the system-call variant is in use */
+	__u8 _pad;
+};
+TW_ABI_SIZE(struct tw_config, 24);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * Records of the ring buffer and of recordings. Every record starts with tw_ev_hdr; all stamps are
+ * CLOCK_MONOTONIC nanoseconds. Rows are appended only: old recordings are read by new builds.
+ */
+#ifndef TAILWHY_ABI_EVENTS_H
+#define TAILWHY_ABI_EVENTS_H
+
+#include "tailwhy/abi/base.h"
+
+/* X(number, NAME, struct suffix, what it says) */
+#define TW_EVENTS(X)                                                                               \
+	X(1, CONN_OPEN, conn_open, "a connection of the target was established or found open")     \
+	X(2, DATA, data, "bytes crossed a socket boundary, with a bounded prefix of them")         \
+	X(3, ARRIVAL, arrival, "a later byte of one read became readable at its own time")         \
+	X(4, CONN_SHUT, conn_shut, "one side of a connection sent its FIN")                        \
+	X(5, CONN_CLOSE, conn_close, "a connection ended")                                         \
+	X(6, RETRANSMIT, retransmit, "TCP sent a segment of this connection again")                \
+	X(7, IO_ERROR, io_error, "a socket call failed")                                           \
+	X(8, TASK_FORK, task_fork, "a traced process created a process")                           \
+	X(9, TASK_EXEC, task_exec, "a traced process executed a new program")                      \
+	X(10, TASK_EXIT, task_exit, "a traced thread or process ended, with its accounts")
+
+enum tw_event_type {
+	TW_EV_NONE = 0,
+#define TW_ROW(num, NAME, name, doc) TW_EV_##NAME = num,
+	TW_EVENTS(TW_ROW)
+#undef TW_ROW
+		TW_EV_END
+};
+
+enum tw_dir {
+	TW_DIR_IN = 0, /* received by the target */
+	TW_DIR_OUT = 1, /* sent by the target */
+};
+
+/* Which end of the connection the target is. */
+enum tw_role {
+	TW_ROLE_UNKNOWN = 0, /* a socketpair, or an open socket without a listener that explains it */
+	TW_ROLE_SERVER = 1,
+	TW_ROLE_CLIENT = 2,
+	TW_ROLE_LISTENER = 3, /* in the kernel only: never in an event */
+};
+
+/* Address families as the kernel numbers them. */
+enum tw_family {
+	TW_AF_UNIX = 1,
+	TW_AF_INET = 2,
+	TW_AF_INET6 = 10,
+};
+
+struct tw_ev_hdr {
+	__u64 ts_ns;
+	__u16 type; /* enum tw_event_type */
+	__u16 cpu;
+	__u32 size_bytes; /* of the record with its payload; the ring sample may be longer */
+};
+TW_ABI_SIZE(struct tw_ev_hdr, 16);
+
+enum tw_conn_open_flags {
+	TW_OPEN_EXISTING = 1 << 0, /* open before the attach: what came earlier was not seen */
+	TW_OPEN_CONNECT_FAILED = 1 << 1, /* never established: `error` says why */
+	TW_OPEN_UNREAD = 1 << 2, /* EXISTING, and received bytes wait in its queue */
+	TW_OPEN_FIRST_USE = 1 << 3, /* found by its first read or write, not by its handshake */
+};
+
+struct tw_ev_conn_open {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id; /* socket cookie */
+	__u64 established_ns; /* 0: not seen */
+	__u32 pid; /* process that uses it, 0 while it waits in the accept queue */
+	__u32 netns_inum;
+	__u8 role; /* enum tw_role */
+	__u8 family; /* enum tw_family */
+	__u8 flags; /* enum tw_conn_open_flags */
+	__u8 _pad;
+	__u16 local_port; /* host order */
+	__u16 remote_port; /* host order */
+	__u32 error; /* errno, only with CONNECT_FAILED */
+	__u32 _pad2;
+	union {
+		struct {
+			__u8 local[16]; /* IPv4 in the first four bytes, network order */
+			__u8 remote[16];
+		} ip;
+		char unix_path[TW_UNIX_PATH_BYTES]; /* empty: unnamed; first byte 0: abstract */
+	} addr;
+	__u32 _pad3;
+};
+TW_ABI_SIZE(struct tw_ev_conn_open, 168);
+
+enum tw_data_flags {
+	TW_DATA_MORE = 1 << 0, /* another record with payload of the same call follows */
+	TW_DATA_UNREADABLE = 1 << 1, /* no user buffer: sendfile, splice, io_uring, unknown call */
+	TW_DATA_FAULT = 1 << 2, /* the buffer was there but reading it failed */
+	TW_DATA_ACCEPT_SEEN = 1 << 3, /* accepted_ns is the accept call, not the first use */
+	TW_DATA_CONT = 1 << 4, /* piece_off_bytes > 0: the call was announced by an earlier record */
+};
+
+struct tw_ev_data {
+	struct tw_ev_hdr hdr; /* ts: the call returned; payload follows the struct */
+	__u64 conn_id;
+	__u64 offset_bytes; /* of the call's first byte in its direction of the stream */
+	__u64 arrived_ns; /* IN: the call's first byte became readable; 0: not seen */
+	__u64 accepted_ns; /* first call on an accepted connection only; else 0 */
+	__u32 len_bytes; /* size of the call, not of the captured payload */
+	__u32 piece_off_bytes; /* where this payload starts within the call */
+	__u32 captured_bytes; /* payload bytes in this record */
+	__u32 pid;
+	__u32 tid;
+	__u8 dir; /* enum tw_dir */
+	__u8 flags; /* enum tw_data_flags */
+	__u8 tail_len_bytes; /* valid bytes of tail; 0: captured to the end, or not readable */
+	__u8 _pad;
+	__u8 tail[TW_TAIL_BYTES]; /* the last bytes of a call that was not captured to its end */
+};
+TW_ABI_SIZE(struct tw_ev_data, 80);
+
+struct tw_ev_arrival {
+	struct tw_ev_hdr hdr; /* ts: the byte at offset became readable */
+	__u64 conn_id;
+	__u64 offset_bytes; /* IN direction */
+};
+TW_ABI_SIZE(struct tw_ev_arrival, 32);
+
+struct tw_ev_conn_shut {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u8 dir; /* OUT: the target's side was shut; IN: the peer's */
+	__u8 _pad[7];
+};
+TW_ABI_SIZE(struct tw_ev_conn_shut, 32);
+
+enum tw_close_flags {
+	TW_CLOSE_RST_IN = 1 << 0, /* the peer reset the connection */
+	TW_CLOSE_RST_OUT = 1 << 1, /* this side reset it */
+	TW_CLOSE_TIMEOUT = 1 << 2, /* TCP gave up */
+	TW_CLOSE_GONE = 1 << 3, /* only known to exist no longer: how and when it ended was not seen */
+};
+
+struct tw_ev_conn_close {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u64 in_bytes;
+	__u64 out_bytes;
+	__u32 retransmits;
+	__u32 srtt_us; /* smoothed round-trip time, 0: none */
+	__u32 error; /* sk_err, 0: none */
+	__u8 flags; /* enum tw_close_flags */
+	__u8 _pad[3];
+};
+TW_ABI_SIZE(struct tw_ev_conn_close, 56);
+
+struct tw_ev_retransmit {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u32 total; /* of this connection so far */
+	__u32 _pad;
+};
+TW_ABI_SIZE(struct tw_ev_retransmit, 32);
+
+struct tw_ev_io_error {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u32 pid;
+	__u32 tid;
+	__u32 error; /* errno */
+	__u8 dir; /* enum tw_dir */
+	__u8 _pad[3];
+};
+TW_ABI_SIZE(struct tw_ev_io_error, 40);
+
+struct tw_ev_task_fork {
+	struct tw_ev_hdr hdr;
+	__u32 parent_pid;
+	__u32 pid;
+	char comm[TW_COMM_BYTES];
+};
+TW_ABI_SIZE(struct tw_ev_task_fork, 40);
+
+struct tw_ev_task_exec {
+	struct tw_ev_hdr hdr;
+	__u32 pid;
+	__u32 _pad;
+	char comm[TW_COMM_BYTES];
+};
+TW_ABI_SIZE(struct tw_ev_task_exec, 40);
+
+/* What one thread did with its time since it was first seen. */
+struct tw_task_account {
+	__u64 on_cpu_ns;
+	__u64 run_queue_ns; /* runnable, waiting for a CPU */
+	__u64 sleep_ns;
+	__u32 voluntary_switches;
+	__u32 involuntary_switches;
+};
+TW_ABI_SIZE(struct tw_task_account, 32);
+
+struct tw_ev_task_exit {
+	struct tw_ev_hdr hdr;
+	__u32 pid;
+	__u32 tid;
+	__u32 exit_code; /* as wait(2) encodes it; of the process, when it was its last thread */
+	__u8 process_ended; /* 1: no thread of the process is left */
+	__u8 _pad[3];
+	struct tw_task_account account;
+};
+TW_ABI_SIZE(struct tw_ev_task_exit, 64);
+
+/* Map formats read by the loader, not ring records. */
+
+/* One thread, as the `threads` iterator writes it. */
+struct tw_thread_info {
+	__u32 pid;
+	__u32 tid;
+	char comm[TW_COMM_BYTES];
+	struct tw_task_account account;
+};
+TW_ABI_SIZE(struct tw_thread_info, 56);
+
+struct tw_syscall_key {
+	__u32 pid;
+	__u32 tid;
+	__u16 nr; /* system-call number, x86-64 */
+	__u16 error; /* errno */
+};
+TW_ABI_SIZE(struct tw_syscall_key, 12);
+
+struct tw_syscall_count {
+	__u64 count;
+	__u64 last_ns;
+};
+TW_ABI_SIZE(struct tw_syscall_count, 16);
+
+#endif

@@ -1,0 +1,122 @@
+// One exchange on a connection: what was asked, what came back, and its stamps. Plain values that
+// flow/ fills and stats/ and sinks/ read; MEASUREMENT definitions are repeated at each field.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/inline_text.h"
+#include "model/endpoint.h"
+
+namespace tailwhy {
+
+// Which end of the connection the target is.
+enum class Role : std::uint8_t { Unknown, Server, Client };
+
+// How the end of the response was known.
+enum class EndRule : std::uint8_t {
+  None,               // no response, or not ended
+  Framing,            // the protocol's own framing
+  LastChunk,          // the last bytes of a body that was not captured whole end a chunked body
+  Upgrade,            // the connection became a tunnel (101, CONNECT 2xx)
+  DirectionReversal,  // the next request began
+  Close,              // the connection ended
+  Quiet,              // nothing followed for the quiet time, or until the end of the run
+};
+std::string_view to_string(EndRule rule);
+
+// Why an exchange counts as failed. Statuses are told by `status`, not here.
+enum class Failure : std::uint8_t {
+  None,
+  ServerError,      // the protocol's own server-side error (HTTP 5xx)
+  ClientAbort,      // the client closed before the response was complete
+  ConnectionReset,  // a reset ended it
+  NoResponse,       // the server closed without (a whole) response
+  Timeout,          // TCP gave up
+};
+// Low-cardinality word for `error.type`: "client_abort", "connection_reset", "no_response",
+// "timeout"; empty for None and ServerError (whose error.type is the status).
+std::string_view to_string(Failure failure);
+
+// The state of one exchange when it is handed on.
+enum class Outcome : std::uint8_t {
+  Matched,           // request and response were both seen (a failed response is matched too)
+  Unmatched,         // it ended without a response
+  InFlightAtAttach,  // its request had come before the attach: counted apart, not measured
+};
+
+// W3C trace context of the request, as received.
+struct TraceContext {
+  bool valid = false;
+  std::uint8_t flags = 0;
+  std::array<std::uint8_t, 16> trace_id{};
+  std::array<std::uint8_t, 8> parent_span_id{};
+};
+
+using Method = InlineText<24>;
+using Route = InlineText<160>;
+using RequestId = InlineText<64>;
+
+// Stamps in CLOCK_MONOTONIC ns; 0 = not observed.
+struct Stamps {
+  Ns established = 0;  // connection ready to be accepted; first request of a connection only
+  Ns accepted = 0;     // taken from the accept queue; first request of a connection only
+  Ns arrived = 0;      // first byte of the request readable
+  Ns read_first = 0;   // the call that delivered the first byte of the request returned
+  Ns read_last = 0;    // … the last byte
+  Ns write_first = 0;  // the call that handed over the first byte of the response returned
+  Ns write_last = 0;   // … the last byte
+};
+// For role Client the request's side is the writing one: read_first/read_last are then the calls
+// that sent the request's first and last byte, write_first/write_last those that read the first and
+// last byte of the response, and `arrived` is when the response's first byte became readable.
+
+struct Request {
+  std::uint64_t conn_id = 0;
+  std::uint64_t number = 0;  // on its connection, from 1
+  Role role = Role::Unknown;
+  Outcome outcome = Outcome::Matched;
+  EndRule end_rule = EndRule::None;
+  Failure failure = Failure::None;
+  std::uint32_t pid = 0;  // process and thread of the first read (Client: first write)
+  std::uint32_t tid = 0;
+  const Endpoint* peer = nullptr;   // never null; lives as long as the callback
+  const Endpoint* local = nullptr;  // never null
+
+  std::string_view protocol;          // "http", "unknown"; static text
+  std::string_view protocol_version;  // "1.1"; static text, may be empty
+  Method method;                      // empty: unknown
+  Route route;                        // path template, never a raw query; empty: unknown
+  std::uint16_t status = 0;           // 0: unknown or none
+  TraceContext trace;
+  RequestId request_id;  // x-request-id, charset-filtered; empty: none
+
+  Stamps at;
+  std::uint64_t request_bytes = 0;   // on the wire, head and body
+  std::uint64_t response_bytes = 0;  // on the wire, interim responses included
+  std::uint32_t pipeline_depth = 1;  // requests outstanding on the connection when it began, itself included
+  bool accept_exact = false;         // at.accepted is the accept call, not the first use
+  bool incomplete = false;           // bytes were lost or not parsed: fields may be unknown
+  bool status_known = false;
+
+  // Durations in ns. `x_known` says whether the two stamps were observed (and in order).
+  [[nodiscard]] bool queue_known() const { return role != Role::Client && at.arrived != 0 && at.read_first >= at.arrived; }
+  [[nodiscard]] Ns queue() const { return queue_known() ? at.read_first - at.arrived : 0; }
+  [[nodiscard]] Ns start() const { return queue_known() ? at.arrived : at.read_first; }
+  [[nodiscard]] Ns receive() const { return minus(at.read_last, at.read_first); }
+  [[nodiscard]] Ns service() const { return minus(at.write_first, at.read_last); }
+  [[nodiscard]] Ns send() const { return minus(at.write_last, at.write_first); }
+  [[nodiscard]] Ns ttfb() const { return minus(at.write_first, start()); }
+  [[nodiscard]] Ns duration() const { return minus(at.write_last, start()); }
+  [[nodiscard]] bool accept_queue_known() const { return at.established != 0 && at.accepted >= at.established; }
+  [[nodiscard]] Ns accept_queue() const { return accept_queue_known() ? at.accepted - at.established : 0; }
+  [[nodiscard]] bool failed() const { return failure != Failure::None; }
+
+ private:
+  // An early response (write before the last read) gives 0, not a huge number.
+  static Ns minus(Ns later, Ns earlier) { return later > earlier && earlier != 0 ? later - earlier : 0; }
+};
+
+}  // namespace tailwhy

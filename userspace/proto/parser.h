@@ -1,0 +1,107 @@
+// What a protocol is to the rest of the program: bytes of the two directions go in, message
+// boundaries come out. A protocol is one file with one ParserSpec, and one row in registry.cpp.
+// Knows nothing of sockets, times, events or outputs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "model/request.h"
+
+namespace tailwhy {
+
+// Direction seen from the exchange, not from the target.
+enum class Side : std::uint8_t { Request, Response };
+
+// What the head of a request says. Text is bounded and untrusted.
+struct RequestHead {
+  std::string_view protocol_version;  // static text
+  Method method;
+  Route route;  // path template without query (proto/route.h)
+  TraceContext trace;
+  RequestId request_id;
+};
+
+// What the head of a response says.
+struct ResponseHead {
+  std::uint16_t status = 0;
+  bool server_error = false;  // the protocol calls it a failure of the server
+};
+
+// One boundary in the byte streams. Offsets are absolute stream offsets of the message's side.
+struct Message {
+  enum class Kind : std::uint8_t {
+    RequestBegin,   // offset: first byte
+    RequestHead,    // head parsed: `request` is set
+    RequestEnd,     // offset: one past the last byte
+    ResponseBegin,  // offset: first byte of the final response (1xx are not reported as such)
+    ResponseHead,   // `response` is set
+    ResponseEnd,    // offset: one past the last byte; `end_rule` says how it is known
+    Lost,           // the parser lost its place on `side`: what follows until the next Begin is unknown
+    Tunnel,         // no further messages will come: the connection became a tunnel
+  };
+  Kind kind;
+  Side side;
+  EndRule end_rule = EndRule::None;
+  std::uint64_t offset = 0;
+  // 0 for protocols that answer in order: responses then belong to the oldest unanswered request.
+  // Multiplexing protocols give their stream or correlation id.
+  std::uint64_t stream_id = 0;
+  RequestHead request;
+  ResponseHead response;
+};
+
+// A part of a fed buffer that a recording must not contain: header values, query strings, bodies.
+struct SecretSpan {
+  std::size_t offset;  // into the buffer fed last
+  std::size_t size;
+};
+
+struct ParseOutput {
+  std::vector<Message> messages;
+  std::vector<SecretSpan> secrets;  // filled only if want_secrets
+  bool want_secrets = false;
+  void clear() {
+    messages.clear();
+    secrets.clear();
+  }
+};
+
+// Parser of one connection. Calls come in stream order on each side. No call throws, recurses or
+// keeps memory that grows with what it is fed.
+class Parser {
+ public:
+  virtual ~Parser() = default;
+  // `bytes` stand at stream offset `offset` of `side`.
+  virtual void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+                    ParseOutput& out) = 0;
+  // `size` bytes from `offset` on were not captured. `tail` (may be empty) are the last of them.
+  virtual void skip(Side side, std::uint64_t offset, std::uint64_t size,
+                    std::span<const std::byte> tail, ParseOutput& out) = 0;
+  // No more bytes will come on `side` (FIN, close, end of the run is not one).
+  virtual void finish(Side side, std::uint64_t offset, ParseOutput& out) = 0;
+  // The peers changed turns: the next bytes of `side` follow bytes of the other side. A parser that
+  // lost its place may look for a beginning here.
+  virtual void turn(Side side, std::uint64_t offset, ParseOutput& out) = 0;
+  // The first byte known of `side` is in the middle of something (attach in mid-connection).
+  // Called before anything is fed, if at all.
+  virtual void start_unsynchronised(Side side) = 0;
+};
+
+enum class Confidence : std::uint8_t { No, NeedMore, Yes };
+
+struct ParserSpec {
+  std::string_view name;  // `network.protocol.name`
+  // Do these first bytes of a turn look like this protocol's requests (responses)?
+  Confidence (*detect)(Side side, std::span<const std::byte> bytes);
+  std::unique_ptr<Parser> (*make)();
+};
+
+// All protocols, in the order in which they are asked (registry.cpp).
+std::span<const ParserSpec* const> parser_specs();
+
+}  // namespace tailwhy
