@@ -2,9 +2,8 @@
 // Must not know about streams or the command line.
 #include "base/error.h"
 
-#include <string.h>  // strerrorname_np: unlike strerror() these never touch a shared buffer
-
 #include <cerrno>
+#include <string.h>  // strerrorname_np: unlike strerror() these never touch a shared buffer
 #include <utility>
 
 namespace tailwhy {
@@ -98,21 +97,27 @@ Error Error::from_errno(std::string_view what, int err, ErrorCode code) {
   return Error(code, std::string(what) + ": " + text_of_errno(err));
 }
 
-Error Error::wrap(std::string_view context) const& { return Error(*this).wrap(context); }
+Error Error::wrap(std::string_view context) const& {
+  return Error(*this).wrap(context);
+}
 
 Error Error::wrap(std::string_view context) && {
   message_.insert(0, std::string(context) + ": ");
   return std::move(*this);
 }
 
-Error Error::with_hint(std::string hint) const& { return Error(*this).with_hint(std::move(hint)); }
+Error Error::with_hint(std::string hint) const& {
+  return Error(*this).with_hint(std::move(hint));
+}
 
 Error Error::with_hint(std::string hint) && {
   hint_ = std::move(hint);
   return std::move(*this);
 }
 
-Error Error::with_code(ErrorCode code) const& { return Error(*this).with_code(code); }
+Error Error::with_code(ErrorCode code) const& {
+  return Error(*this).with_code(code);
+}
 
 Error Error::with_code(ErrorCode code) && {
   code_ = code;

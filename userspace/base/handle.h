@@ -1,9 +1,8 @@
-// One RAII template for raw handles (descriptors, library objects): owned by exactly one place, moved,
-// never copied, closed once. Knows nothing of what it holds beyond the Traits.
+// One RAII template for raw handles (descriptors, library objects): owned by exactly one place,
+// moved, never copied, closed once. Knows nothing of what it holds beyond the Traits.
 #pragma once
 
 #include <unistd.h>
-
 #include <utility>
 
 namespace tailwhy {
@@ -42,7 +41,8 @@ class Handle {
 
 struct FdTraits {
   static int invalid() noexcept { return -1; }
-  // Errors of close() are dropped: whoever needs to know that data reached the disk calls fsync first.
+  // Errors of close() are dropped: whoever needs to know that data reached the disk calls fsync
+  // first.
   static void close(int fd) noexcept { ::close(fd); }
 };
 

@@ -44,7 +44,9 @@ class InlineText {
   [[nodiscard]] bool truncated() const { return truncated_; }
 
   friend bool operator==(const InlineText& a, const InlineText& b) { return a.view() == b.view(); }
-  friend auto operator<=>(const InlineText& a, const InlineText& b) { return a.view() <=> b.view(); }
+  friend auto operator<=>(const InlineText& a, const InlineText& b) {
+    return a.view() <=> b.view();
+  }
 
  private:
   static_assert(Capacity <= 65535);

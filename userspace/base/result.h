@@ -1,6 +1,8 @@
-// Result<T>: a value or an Error, with the surface of std::expected<T, Error> (which GCC 12 has only
-// for C++23). When the toolchain moves on this file becomes one `using`.
+// Result<T>: a value or an Error, with the surface of std::expected<T, Error> (which GCC 12 has
+// only for C++23). When the toolchain moves on this file becomes one `using`.
 #pragma once
+
+#include "base/error.h"
 
 #include <cassert>
 #include <exception>
@@ -9,8 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include "base/error.h"
 
 namespace tailwhy {
 
@@ -37,9 +37,9 @@ class [[nodiscard]] Result {
 
   /// Implicit from whatever T is made from implicitly; braces mean T.
   template <class U = T>
-    requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_constructible_v<T, U>)
-  explicit(!std::is_convertible_v<U, T>) Result(U&& value)
+  requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Error> &&
+           std::is_constructible_v<T, U>) explicit(!std::is_convertible_v<U, T>) Result(U&& value)
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}

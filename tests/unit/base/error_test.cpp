@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <catch2/catch.hpp>
+
 #include <cerrno>
 #include <utility>
 

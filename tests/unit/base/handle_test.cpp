@@ -2,6 +2,7 @@
 #include "base/handle.h"
 
 #include <catch2/catch.hpp>
+
 #include <fcntl.h>
 #include <utility>
 #include <vector>
@@ -18,7 +19,9 @@ struct RecordingTraits {
 };
 using Recorded = Handle<int, RecordingTraits>;
 
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
+bool is_open(int fd) {
+  return ::fcntl(fd, F_GETFD) != -1;
+}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "base/result.h"
 
 #include <catch2/catch.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +33,9 @@ struct Pair {
   int b = 0;
 };
 
-Result<Pair> pair() { return Pair{1, 2}; }
+Result<Pair> pair() {
+  return Pair{1, 2};
+}
 
 }  // namespace
 
