@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* The followed sockets, as the other files may use them (conn.bpf.c owns the storage). */
+#ifndef TAILWHY_BPF_CONN_H
+#define TAILWHY_BPF_CONN_H
+
+#include "lib/base.bpf.h"
+
+/* Arrival stamps that wait for their bytes to be read. A power of two. */
+#define TW_ARRIVALS 4
+
+/* Bytes up to end_seq became readable at ts_ns (Unix sockets: end_seq is not used). */
+struct tw_arrival {
+	__u64 ts_ns;
+	__u32 end_seq;
+	__u32 _pad;
+};
+
+enum tw_conn_flags {
+	TW_CONN_ANNOUNCED = 1 << 0, /* CONN_OPEN was sent */
+	TW_CONN_RST_IN = 1 << 1,
+	TW_CONN_RST_OUT = 1 << 2,
+	TW_CONN_ACCEPTED = 1 << 3, /* accepted_ns was reported */
+	TW_CONN_SEQ_KNOWN = 1 << 4, /* copied_seq holds a value */
+};
+
+/*
+ * One socket. Lives in socket storage, so it dies with the socket and is never mistaken for another.
+ * A listener's copy is cloned to its children by the kernel, which is how a connection is known
+ * before the process accepts it.
+ *
+ * The send side runs without the socket lock: two threads that send on one socket at the same moment
+ * may take each other's place in out_bytes, as they do on the wire.
+ */
+struct tw_conn {
+	__u64 id; /* socket cookie */
+	__u64 established_ns;
+	__u64 in_bytes; /* bytes of the stream that the process has taken */
+	__u64 out_bytes;
+	struct tw_arrival arrivals[TW_ARRIVALS];
+	__u32 arrivals_written;
+	__u32 arrivals_read;
+	__u32 copied_seq; /* tcp_sock.copied_seq when in_bytes was last moved */
+	__u32 retransmits;
+	__u32 turn_bytes; /* bytes of this turn so far */
+	__u32 turn_capture; /* payload bytes that this turn may still take */
+	__u8 turn_dir; /* enum tw_dir + 1; 0: no turn yet */
+	__u8 role; /* enum tw_role */
+	__u8 family; /* enum tw_family */
+	__u8 flags; /* enum tw_conn_flags */
+	__u8 _pad[4];
+};
+
+/* The state of a followed socket or listener; NULL: not followed. */
+struct tw_conn *tw_conn_get(struct sock *sk);
+/* The same without listeners. */
+struct tw_conn *tw_conn_find(struct sock *sk);
+/* The same, and a stream socket that a target's thread uses for the first time is followed too. */
+struct tw_conn *tw_conn_use(struct sock *sk, bool is_target);
+/*
+ * When the process took an accepted connection from the queue, told once: the accept call's stamp
+ * when accept is seen (and TW_DATA_ACCEPT_SEEN is set in *flags), else now. 0: told before, or not
+ * an accepted connection whose handshake was seen.
+ */
+__u64 tw_conn_accepted(struct sock *sk, struct tw_conn *conn, __u64 now_ns, __u8 *flags);
+/* A read returned 0: the peer of a Unix socket has closed (TCP says so by its states). */
+void tw_conn_peer_closed(struct tw_conn *conn);
+/* accept(2) returned the socket whose struct sock is at this address. */
+void tw_conn_accept(__u64 sk_addr, __u64 now_ns);
+/* A Unix listener became readable: somebody connected. */
+void tw_conn_unix_connect(struct sock *listener);
+/* Data came for a Unix socket that is not followed: follows it if it was connected to a target. */
+struct tw_conn *tw_conn_unix_first_data(struct sock *sk);
+
+static __always_inline __u64 tw_conn_first_use(struct sock *sk, struct tw_conn *conn, __u64 now_ns,
+					       __u8 *flags)
+{
+	if (conn->flags & TW_CONN_ACCEPTED)
+		return 0;
+	return tw_conn_accepted(sk, conn, now_ns, flags);
+}
+
+#endif

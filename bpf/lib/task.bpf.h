@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* The traced threads, as the other files may use them (task.bpf.c owns the storage). */
+#ifndef TAILWHY_BPF_TASK_H
+#define TAILWHY_BPF_TASK_H
+
+#include "lib/base.bpf.h"
+
+enum tw_task_state {
+	TW_TASK_UNSEEN = 0, /* not switched since it was found */
+	TW_TASK_ON_CPU,
+	TW_TASK_RUNNABLE,
+	TW_TASK_SLEEPING,
+};
+
+/* Present for the threads of a target, and for no others: its presence is the filter. */
+struct tw_task {
+	__u32 pid; /* thread group, in the loader's PID namespace */
+	__u32 tid;
+	__u64 since_ns; /* of `state` */
+	struct tw_task_account account;
+	__u32 state; /* enum tw_task_state */
+	__u32 mmsg_index; /* which message of a sendmmsg or recvmmsg comes next */
+	__u64 mmsg_args; /* tells one such call from another */
+};
+
+/* NULL: not a thread of a target. */
+struct tw_task *tw_task_get(struct task_struct *task);
+/* Makes the thread a traced one; NULL (and counted) without memory. */
+struct tw_task *tw_task_mark(struct task_struct *task);
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
+/*
+ * Below the socket: when bytes became readable, segments sent again, resets. Runs mostly in soft
+ * interrupts, where `current` is whoever was interrupted: only the socket says whose it is.
+ */
+#include "lib/conn.bpf.h"
+#include "lib/event.bpf.h"
+
+static __always_inline void stamp_arrival(struct tw_conn *conn, __u32 end_seq)
+{
+	__u32 written = conn->arrivals_written;
+	struct tw_arrival *last = &conn->arrivals[(written - 1) & (TW_ARRIVALS - 1)];
+	struct tw_arrival *slot = &conn->arrivals[written & (TW_ARRIVALS - 1)];
+	__u32 waiting = written - conn->arrivals_read;
+
+	if (waiting && (__s32)(end_seq - last->end_seq) <= 0)
+		return; /* nothing new: a FIN, or a segment that was merged */
+	if (waiting >= TW_ARRIVALS) {
+		tw_count(TW_CNT_ARRIVAL_FULL);
+		return;
+	}
+	slot->ts_ns = bpf_ktime_get_ns();
+	slot->end_seq = end_seq;
+	conn->arrivals_written = written + 1;
+}
+
+/* The socket lock is held: one at a time for each socket. */
+static __always_inline int on_data_ready(struct sock *sk)
+{
+	struct tw_conn *conn = tw_conn_get(sk);
+	struct tcp_sock *tcp;
+
+	if (!conn) {
+		if (sk->__sk_common.skc_family != AF_UNIX)
+			return 0;
+		conn = tw_conn_unix_first_data(sk);
+		if (!conn)
+			return 0;
+	}
+	if (conn->family == TW_AF_UNIX) {
+		if (conn->role == TW_ROLE_LISTENER) {
+			tw_conn_unix_connect(sk);
+		} else if (conn->arrivals_written == conn->arrivals_read) {
+			conn->arrivals[0].ts_ns = bpf_ktime_get_ns();
+			conn->arrivals_written = conn->arrivals_read + 1;
+		}
+		return 0;
+	}
+	if (conn->role == TW_ROLE_LISTENER)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		stamp_arrival(conn, tcp->rcv_nxt);
+	return 0;
+}
+
+SEC("?tp_btf/sk_data_ready") /* since 6.3 */
+int BPF_PROG(data_ready_tp, struct sock *sk)
+{
+	return on_data_ready(sk);
+}
+
+static __always_inline int on_retransmit(struct sock *sk)
+{
+	struct tw_conn *conn = tw_conn_find(sk);
+	struct tw_ev_retransmit *ev;
+
+	if (!conn)
+		return 0;
+	conn->retransmits++;
+	ev = tw_reserve(bpf_ktime_get_ns(), RETRANSMIT, struct tw_ev_retransmit);
+	if (!ev)
+		return 0;
+	ev->conn_id = conn->id;
+	ev->total = conn->retransmits;
+	ev->_pad = 0;
+	tw_submit(ev);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmit_tp, struct sock *sk)
+{
+	return on_retransmit(sk);
+}
+
+static __always_inline int on_reset(struct sock *sk, __u8 flag)
+{
+	struct tw_conn *conn;
+
+	if (!sk)
+		return 0; /* an answer to a segment that belongs to no socket */
+	conn = tw_conn_find(sk);
+	if (conn)
+		conn->flags |= flag;
+	return 0;
+}
+
+SEC("?tp_btf/tcp_receive_reset")
+int BPF_PROG(reset_in_tp, struct sock *sk)
+{
+	return on_reset(sk, TW_CONN_RST_IN);
+}
+
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(reset_out_tp, struct sock *sk)
+{
+	return on_reset(sk, TW_CONN_RST_OUT);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
+/*
+ * Which threads are traced: owns the task storage whose presence is the filter everywhere. Threads
+ * that exist at the attach are marked by an iterator, later ones when they are created.
+ */
+#include "lib/event.bpf.h"
+#include "lib/task.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tw_task);
+} tasks SEC(".maps");
+
+/* Thread groups to trace, in the loader's PID namespace. Filled by the loader before it marks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} target_pids SEC(".maps");
+
+/* The number of a struct pid in the loader's PID namespace; 0 if it is not visible there. */
+static __always_inline __u32 pid_nr(struct pid *pid)
+{
+	int nr = 0;
+
+	if (!pid || BPF_CORE_READ(pid, level) < cfg.pidns_level)
+		return 0;
+	/* numbers[] is indexed by namespace depth; the index is no constant, so no CO-RE access. */
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (void *)pid + bpf_core_field_offset(pid->numbers) +
+				      cfg.pidns_level * bpf_core_type_size(struct upid));
+	return nr;
+}
+
+static __always_inline __u32 task_tgid_nr(struct task_struct *task)
+{
+	return pid_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+}
+
+__hidden struct tw_task *tw_task_get(struct task_struct *task)
+{
+	return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+__hidden struct tw_task *tw_task_mark(struct task_struct *task)
+{
+	struct tw_task *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!t) {
+		tw_count(TW_CNT_TASK_ALLOC);
+		return NULL;
+	}
+	t->pid = task_tgid_nr(task);
+	t->tid = pid_nr(BPF_CORE_READ(task, thread_pid));
+	return t;
+}
+
+static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
+{
+	struct tw_ev_task_fork *ev;
+	struct tw_task *t;
+
+	if (!tw_task_get(parent))
+		return 0;
+	t = tw_task_mark(child);
+	if (!t || t->pid != t->tid)
+		return 0;
+	ev = tw_reserve(bpf_ktime_get_ns(), TASK_FORK, struct tw_ev_task_fork);
+	if (!ev)
+		return 0;
+	ev->parent_pid = task_tgid_nr(parent);
+	ev->pid = t->pid;
+	bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), child->comm);
+	tw_submit(ev);
+	return 0;
+}
+
+static __always_inline int on_exec(struct task_struct *task)
+{
+	struct tw_ev_task_exec *ev;
+	struct tw_task *t = tw_task_get(task);
+
+	if (!t)
+		return 0;
+	t->tid = t->pid; /* whichever thread called it is the leader now */
+	ev = tw_reserve(bpf_ktime_get_ns(), TASK_EXEC, struct tw_ev_task_exec);
+	if (!ev)
+		return 0;
+	ev->pid = t->pid;
+	ev->_pad = 0;
+	bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), task->comm);
+	tw_submit(ev);
+	return 0;
+}
+
+static __always_inline int on_exit(struct task_struct *task)
+{
+	struct tw_ev_task_exit *ev;
+	struct tw_task *t = tw_task_get(task);
+	__u64 now_ns;
+
+	if (!t)
+		return 0;
+	now_ns = bpf_ktime_get_ns();
+	ev = tw_reserve(now_ns, TASK_EXIT, struct tw_ev_task_exit);
+	if (!ev)
+		return 0;
+	ev->pid = t->pid;
+	ev->tid = t->tid;
+	ev->exit_code = task->exit_code;
+	/* Two last threads that exit at once may both say so. */
+	ev->process_ended = task->signal->live.counter == 0;
+	ev->_pad[0] = ev->_pad[1] = ev->_pad[2] = 0;
+	ev->account = t->account;
+	if (t->state == TW_TASK_ON_CPU)
+		ev->account.on_cpu_ns += now_ns - t->since_ns;
+	tw_submit(ev);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(fork_tp, struct task_struct *parent, struct task_struct *child)
+{
+	return on_fork(parent, child);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(exec_tp, struct task_struct *task)
+{
+	return on_exec(task);
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(exit_tp, struct task_struct *task)
+{
+	return on_exit(task);
+}
+
+/* Run once for each target: marks the threads that exist. Idempotent. */
+SEC("?iter/task")
+int mark_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	__u32 pid;
+
+	if (!task)
+		return 0;
+	pid = task_tgid_nr(task);
+	if (pid && bpf_map_lookup_elem(&target_pids, &pid))
+		tw_task_mark(task);
+	return 0;
+}
+
+/* Writes a struct tw_thread_info for each traced thread. */
+SEC("?iter/task")
+int list_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct tw_thread_info info = {};
+	struct tw_task *t;
+	__u64 now_ns;
+
+	if (!task)
+		return 0;
+	t = tw_task_get(task);
+	if (!t)
+		return 0;
+	now_ns = bpf_ktime_get_ns();
+	info.pid = t->pid;
+	info.tid = t->tid;
+	info.account = t->account;
+	if (t->state == TW_TASK_ON_CPU && now_ns > t->since_ns)
+		info.account.on_cpu_ns += now_ns - t->since_ns;
+	bpf_probe_read_kernel_str(info.comm, sizeof(info.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &info, sizeof(info));
+	return 0;
+}

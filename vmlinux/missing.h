@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* Kernel #defines and enum values that BTF does not carry, or that a hand-cut header need not. */
+#ifndef TAILWHY_VMLINUX_MISSING_H
+#define TAILWHY_VMLINUX_MISSING_H
+
+#define AF_UNIX  1
+#define AF_INET  2
+#define AF_INET6 10
+
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT	2
+#define TCP_SYN_RECV	3
+#define TCP_FIN_WAIT1	4
+#define TCP_FIN_WAIT2	5
+#define TCP_TIME_WAIT	6
+#define TCP_CLOSE	7
+#define TCP_CLOSE_WAIT	8
+#define TCP_LAST_ACK	9
+#define TCP_LISTEN	10
+#define TCP_CLOSING	11
+
+/* include/net/sock.h */
+#define RCV_SHUTDOWN  1
+#define SEND_SHUTDOWN 2
+
+/* include/linux/socket.h */
+#define MSG_OOB	     0x1
+#define MSG_PEEK     0x2
+#define MSG_TRUNC    0x20
+#define MSG_ERRQUEUE 0x2000
+
+/* include/linux/sched.h */
+#define TASK_RUNNING   0
+#define PF_IO_WORKER   0x00000010
+#define PF_KTHREAD     0x00200000
+#define PF_USER_WORKER 0x00004000
+
+/* arch/x86/include/asm/thread_info.h */
+#define TS_COMPAT 0x0002
+
+/* errno */
+#define EINTR	     4
+#define EAGAIN	     11
+#define EPIPE	     32
+#define ENOSYS	     38
+#define ECONNRESET   104
+#define ETIMEDOUT    110
+#define ECONNREFUSED 111
+#define MAX_ERRNO    4095
+
+/* arch/x86/entry/syscalls/syscall_64.tbl */
+#define NR_read	     0
+#define NR_write     1
+#define NR_readv     19
+#define NR_writev    20
+#define NR_sendto    44
+#define NR_recvfrom  45
+#define NR_sendmsg   46
+#define NR_recvmsg   47
+#define NR_accept    43
+#define NR_accept4   288
+#define NR_recvmmsg  299
+#define NR_sendmmsg  307
+#define NR_preadv2   327
+#define NR_pwritev2  328
+
+#endif
