@@ -1,0 +1,50 @@
+// What counting one request costs. Not run by default: `tw_test_stats [.bench]` in a release build.
+#include "base/clock.h"
+#include "stats/aggregator.h"
+#include "unit/stats/requests.h"
+
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <fmt/format.h>
+#include <vector>
+
+using namespace tailwhy;
+
+TEST_CASE("bench: counting a request", "[.bench]") {
+  for (const std::size_t routes : {1, 50, 2000}) {
+    std::vector<Request> requests;
+    for (std::size_t i = 0; i < routes * 5; ++i) {
+      requests.push_back(test::http_request(fmt::format("/api/v1/things/{}/{{id}}", i % routes),
+                                            1'000'000 + i, 20'000 + i * 7919 % 3'000'000));
+    }
+    Aggregator stats({});
+    constexpr int kRounds = 40, kPerRound = 50'000;
+    Ns counting = 0, taking = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const Ns begin = mono_now();
+      for (int i = 0; i < kPerRound; ++i) {
+        stats.on_request_begin(Role::Server);
+        stats.on_request(requests[static_cast<std::size_t>(i) * 7 % requests.size()]);
+      }
+      const Ns middle = mono_now();
+      stats.take_interval({static_cast<Ns>(round), 0});
+      counting += middle - begin;
+      taking += mono_now() - middle;
+    }
+    const Ns before_total = mono_now();
+    const Report total = stats.total();
+    const Ns total_ns = mono_now() - before_total;
+    std::size_t bytes = 0;
+    for (const RouteStats& row : total.routes) {
+      for (const auto& part : kLatencyParts)
+        bytes += (row.latency.*part.histogram).memory_bytes();
+    }
+    std::printf(
+        "%4zu routes: %4llu ns a request, %7.1f us an interval, %7.1f us a total, %zu KiB\n",
+        routes, static_cast<unsigned long long>(counting / (kRounds * kPerRound)),
+        static_cast<double>(taking) / kRounds / 1000, static_cast<double>(total_ns) / 1000,
+        bytes / 1024);
+    CHECK(total.server.matched == kRounds * kPerRound);
+  }
+}

@@ -1,0 +1,148 @@
+// Finding a row without allocating, taking intervals, and folding rows when they outgrow their
+// memory. See the header.
+#include "stats/route_table.h"
+
+#include <algorithm>
+#include <functional>
+#include <tuple>
+#include <utility>
+
+namespace tailwhy {
+namespace {
+
+std::size_t memory_of(const LatencyParts& parts) {
+  std::size_t bytes = 0;
+  for (const LatencyPartRow& row : kLatencyParts)
+    bytes += (parts.*row.histogram).memory_bytes();
+  return bytes;
+}
+
+// What was not observed is not recorded, so the parts may have different counts.
+void record_latency(LatencyParts& parts, const Request& request) {
+  const Stamps& at = request.at;
+  const bool answered = at.write_first != 0;
+  if (request.queue_known()) parts.queue.record(request.queue());
+  if (answered && at.read_last != 0) parts.service.record(request.service());
+  if (answered && request.start() != 0) parts.ttfb.record(request.ttfb());
+  if (answered && at.write_last != 0) parts.send.record(request.send());
+  if (request.start() != 0 && at.write_last != 0) parts.duration.record(request.duration());
+}
+
+void sort_rows(std::vector<RouteStats>& rows) {
+  std::sort(rows.begin(), rows.end(), [](const RouteStats& a, const RouteStats& b) {
+    return std::tie(b.count, a.route, a.method, a.status, a.protocol, a.role) <
+           std::tie(a.count, b.route, b.method, b.status, b.protocol, b.role);
+  });
+}
+
+}  // namespace
+
+std::size_t RouteTable::KeyHash::operator()(const KeyView& key) const noexcept {
+  constexpr std::size_t kOdd = 0x9E3779B97F4A7C15;
+  const std::hash<std::string_view> hash;
+  // Few protocols, told apart by their length or by the rest of the key: not worth a hash.
+  std::size_t sum = hash(key.route) + hash(key.method) * 3 + key.protocol.size();
+  sum =
+      (sum ^ static_cast<std::size_t>(key.status) << 8 ^ static_cast<std::size_t>(key.role)) * kOdd;
+  return sum ^ sum >> 32;
+}
+
+void RouteTable::Counts::add_to(Counts& other) const {
+  other.count += count;
+  other.errors += errors;
+  other.request_bytes += request_bytes;
+  other.response_bytes += response_bytes;
+  other.latency.merge(latency);
+}
+
+RouteTable::Entry& RouteTable::other_of(const KeyView& key) {
+  Key other{.protocol = key.protocol, .route = std::string(kOther), .role = key.role};
+  return *rows_.try_emplace(std::move(other)).first;
+}
+
+RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
+  if (const auto found = rows_.find(key); found != rows_.end()) return *found;
+  if (rows_.size() >= limits_.rows) return other_of(key);
+  Key owned{key.protocol, std::string(key.method), std::string(key.route), key.status, key.role};
+  return *rows_.try_emplace(std::move(owned)).first;
+}
+
+void RouteTable::add(const Request& request) {
+  const Role role = request.role == Role::Client ? Role::Client : Role::Server;
+  Entry& entry = find_or_insert({.protocol = request.protocol,
+                                 .method = request.method.view(),
+                                 .route = request.route.view(),
+                                 .status = request.status,
+                                 .role = role});
+  Counts& counts = entry.second.interval;
+  if (counts.count == 0) touched_.push_back(&entry);
+  ++counts.count;
+  counts.errors += request.failed() ? 1 : 0;
+  counts.request_bytes += request.request_bytes;
+  counts.response_bytes += request.response_bytes;
+  if (request.outcome == Outcome::Matched) record_latency(counts.latency, request);
+}
+
+RouteStats RouteTable::row_of(const Key& key, Counts counts) {
+  return {.protocol = std::string(key.protocol),
+          .method = key.method,
+          .route = key.route,
+          .status = key.status,
+          .role = key.role,
+          .count = counts.count,
+          .errors = counts.errors,
+          .request_bytes = counts.request_bytes,
+          .response_bytes = counts.response_bytes,
+          .latency = std::move(counts.latency)};
+}
+
+std::vector<RouteStats> RouteTable::take_interval() {
+  std::vector<RouteStats> rows;
+  rows.reserve(touched_.size());
+  for (Entry* entry : touched_) {
+    auto& [interval, total] = entry->second;
+    interval.add_to(total);
+    rows.push_back(row_of(entry->first, std::exchange(interval, {})));
+  }
+  touched_.clear();
+  sort_rows(rows);
+  fold_small_rows();
+  return rows;
+}
+
+std::vector<RouteStats> RouteTable::total() const {
+  std::vector<RouteStats> rows;
+  rows.reserve(rows_.size());
+  for (const auto& [key, row] : rows_) {
+    if (row.total.count > 0) rows.push_back(row_of(key, row.total));
+  }
+  sort_rows(rows);
+  return rows;
+}
+
+// Latencies all over the scale in every row would take several times the usual memory: then the
+// rows with the fewest requests join the others for good, and the limit on rows shrinks to what was
+// left, or each interval would do it again. Only between intervals: nothing is touched then.
+void RouteTable::fold_small_rows() {
+  std::size_t bytes = 0;
+  for (const auto& [key, row] : rows_)
+    bytes += memory_of(row.total.latency);
+  if (bytes <= limits_.bytes) return;
+
+  std::vector<Entry*> smallest_first;
+  for (Entry& entry : rows_) {
+    if (entry.first.route != kOther) smallest_first.push_back(&entry);
+  }
+  std::sort(smallest_first.begin(), smallest_first.end(), [](const Entry* a, const Entry* b) {
+    return a->second.total.count < b->second.total.count;
+  });
+  for (const Entry* entry : smallest_first) {
+    if (bytes <= limits_.bytes / 4 * 3) break;
+    bytes -= memory_of(entry->second.total.latency);
+    const auto node = rows_.extract(entry->first);
+    node.mapped().total.add_to(other_of(node.key()).second.total);
+  }
+  limits_.rows = std::max<std::size_t>(rows_.size(), 1);
+}
+
+}  // namespace tailwhy
