@@ -1,0 +1,262 @@
+#include "flow/assembler.h"
+
+#include <algorithm>
+
+namespace tailwhy {
+
+namespace {
+
+// Outstanding requests of one connection. A client that pipelines deeper than this is not served by
+// any server we know of either.
+constexpr std::size_t kPendingPerConnection = 4096;
+
+}  // namespace
+
+bool Assembler::begin_request(const Message& message, const Stream& requests,
+                              const Stream& responses) {
+  if (pending() >= kPendingPerConnection || budget_.used >= budget_.limit) {
+    ++losses_.pending_full;
+    return false;
+  }
+  ++budget_.used;
+  Exchange& exchange = pending_.emplace_back();
+  exchange.stream_id = message.stream_id;
+  exchange.request_begin = message.offset;
+  exchange.response_begin = responses.next();
+
+  const Call& call = requests.call_of(message.offset);
+  Request& request = exchange.request;
+  request.conn_id = facts_.conn_id;
+  request.number = ++number_;
+  request.role = facts_.role;
+  request.pid = call.pid;
+  request.tid = call.tid;
+  request.protocol = protocol_;
+  request.pipeline_depth = static_cast<std::uint32_t>(pending());
+  request.at.read_first = call.at_ns;
+  request.at.read_last = call.at_ns;
+  if (facts_.role != Role::Client) request.at.arrived = requests.arrival_of(message.offset);
+  if (number_ == 1) {
+    request.at.established = facts_.established;
+    request.at.accepted = facts_.accepted;
+    request.accept_exact = facts_.accept_exact;
+  }
+  listener_.on_request_begin(facts_.role);
+  return true;
+}
+
+// Requests end in the order in which they began, so the one that is being received is the last; a
+// multiplexing protocol names it.
+Exchange* Assembler::asking(std::uint64_t stream_id) {
+  if (pending() == 0) return nullptr;
+  if (stream_id == 0) return &pending_.back();
+  for (Exchange& exchange : outstanding()) {
+    if (exchange.stream_id == stream_id) return &exchange;
+  }
+  return nullptr;
+}
+
+Exchange* Assembler::answering(std::uint64_t stream_id) {
+  for (Exchange& exchange : outstanding()) {
+    if (exchange.stream_id == stream_id && !exchange.response_ended) return &exchange;
+  }
+  return nullptr;
+}
+
+void Assembler::end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests) {
+  if (exchange.request_ended) return;
+  exchange.request_ended = true;
+  const std::uint64_t end = std::max(offset, exchange.request_begin);
+  exchange.request.request_bytes = end - exchange.request_begin;
+  exchange.request.at.read_last = requests.call_of(end == 0 ? 0 : end - 1).at_ns;
+}
+
+void Assembler::begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses) {
+  if (exchange.response_begun) return;
+  exchange.response_begun = true;
+  const Call& call = responses.call_of(offset);
+  exchange.request.at.write_first = call.at_ns;
+  exchange.request.at.write_last = call.at_ns;
+  if (facts_.role == Role::Client) exchange.request.at.arrived = responses.arrival_of(offset);
+}
+
+void Assembler::end_response(Exchange& exchange, std::uint64_t offset, EndRule rule,
+                             const Stream& responses) {
+  exchange.response_ended = true;
+  exchange.request.end_rule = rule;
+  if (exchange.stream_id == 0) {
+    const std::uint64_t begin = std::max(responses_end_, exchange.response_begin);
+    exchange.request.response_bytes = offset > begin ? offset - begin : 0;
+    responses_end_ = std::max(responses_end_, offset);
+  }
+  exchange.request.at.write_last = responses.call_of(offset == 0 ? 0 : offset - 1).at_ns;
+}
+
+void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
+  Request& request = exchange.request;
+  request.outcome = outcome;
+  if (failure != Failure::None) request.failure = failure;
+  request.peer = &facts_.peer;
+  request.local = &facts_.local;
+  listener_.on_request(request);
+}
+
+// Takes an ended exchange out. In-order protocols end at the front, which costs nothing.
+void Assembler::remove(std::size_t index) {
+  --budget_.used;
+  if (index != first_) {
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
+    return;
+  }
+  ++first_;
+  if (first_ < pending_.size()) return;
+  pending_.clear();
+  first_ = 0;
+}
+
+// Hands on the exchanges that have ended on both sides, oldest first. An answer that came before the
+// request was complete waits for the rest of it.
+void Assembler::emit_ended() {
+  std::size_t index = first_;
+  while (index < pending_.size()) {
+    Exchange& exchange = pending_[index];
+    if (!exchange.response_ended || !exchange.request_ended) {
+      ++index;
+      continue;
+    }
+    emit(exchange, Outcome::Matched, Failure::None);
+    const bool was_first = index == first_;
+    remove(index);
+    if (was_first) index = first_;
+  }
+}
+
+void Assembler::on_lost(Side side, const Stream& requests) {
+  if (side == Side::Request) {
+    if (pending() == 0) return;
+    Exchange& exchange = pending_.back();
+    exchange.request.incomplete = true;
+    end_request(exchange, requests.next(), requests);
+    return;
+  }
+  response_lost_ = true;
+  mark_incomplete();
+}
+
+bool Assembler::apply(const std::vector<Message>& messages, const Stream& requests,
+                      const Stream& responses) {
+  bool ended = false;
+  for (const Message& message : messages) {
+    switch (message.kind) {
+      case Message::Kind::RequestBegin:
+        if (!begin_request(message, requests, responses)) return false;
+        break;
+      case Message::Kind::RequestHead:
+        if (Exchange* exchange = asking(message.stream_id)) {
+          exchange->request.protocol_version = message.request.protocol_version;
+          exchange->request.method = message.request.method;
+          exchange->request.route = message.request.route;
+          exchange->request.trace = message.request.trace;
+          exchange->request.request_id = message.request.request_id;
+        }
+        break;
+      case Message::Kind::RequestEnd:
+        if (Exchange* exchange = asking(message.stream_id)) {
+          end_request(*exchange, message.offset, requests);
+          ended = ended || exchange->response_ended;
+        }
+        break;
+      case Message::Kind::ResponseBegin:
+        if (Exchange* exchange = answering(message.stream_id)) {
+          begin_response(*exchange, message.offset, responses);
+        } else {
+          ++losses_.unsolicited;
+        }
+        break;
+      case Message::Kind::ResponseHead:
+        if (Exchange* exchange = answering(message.stream_id)) {
+          exchange->request.status = message.response.status;
+          exchange->request.status_known = true;
+          if (message.response.server_error) exchange->request.failure = Failure::ServerError;
+        }
+        break;
+      case Message::Kind::ResponseEnd:
+        if (Exchange* exchange = answering(message.stream_id)) {
+          if (!exchange->response_begun) begin_response(*exchange, message.offset, responses);
+          end_response(*exchange, message.offset, message.end_rule, responses);
+          ended = true;
+        }
+        break;
+      case Message::Kind::Lost:
+        on_lost(message.side, requests);
+        ended = true;
+        break;
+      case Message::Kind::Tunnel:
+        break;
+    }
+  }
+  if (ended) emit_ended();
+  return true;
+}
+
+void Assembler::requests_turn(const Stream& responses) {
+  if (!response_lost_) return;
+  response_lost_ = false;
+  for (Exchange& exchange : outstanding()) {
+    if (!exchange.request_ended) continue;
+    if (!exchange.response_begun) begin_response(exchange, responses.next(), responses);
+    end_response(exchange, responses.next(), EndRule::DirectionReversal, responses);
+  }
+  emit_ended();
+}
+
+void Assembler::answered_before_attach(const Stream& responses) {
+  Exchange exchange;
+  Request& request = exchange.request;
+  const Call& call = responses.current();
+  request.conn_id = facts_.conn_id;
+  request.role = facts_.role;
+  request.pid = call.pid;
+  request.tid = call.tid;
+  request.protocol = protocol_;
+  request.at.write_first = call.at_ns;
+  request.at.write_last = call.at_ns;
+  request.incomplete = true;
+  emit(exchange, Outcome::InFlightAtAttach, Failure::None);
+}
+
+void Assembler::mark_incomplete() {
+  for (Exchange& exchange : outstanding()) exchange.request.incomplete = true;
+}
+
+void Assembler::quiet(const Stream& responses) {
+  bool ended = false;
+  for (Exchange& exchange : outstanding()) {
+    if (!exchange.response_begun || !exchange.request_ended) continue;
+    end_response(exchange, responses.next(), EndRule::Quiet, responses);
+    ended = true;
+  }
+  if (ended) emit_ended();
+}
+
+void Assembler::close(Failure failure, const Stream& requests, const Stream& responses) {
+  emit_ended();
+  for (Exchange& exchange : outstanding()) {
+    end_request(exchange, requests.next(), requests);
+    if (exchange.response_ended) {
+      emit(exchange, Outcome::Matched, Failure::None);
+      continue;
+    }
+    const bool answered = exchange.response_begun;
+    if (answered) {
+      end_response(exchange, responses.next(), EndRule::Close, responses);
+      exchange.request.incomplete = true;
+    }
+    emit(exchange, answered ? Outcome::Matched : Outcome::Unmatched, failure);
+  }
+  budget_.used -= pending();
+  pending_.clear();
+  first_ = 0;
+}
+
+}  // namespace tailwhy

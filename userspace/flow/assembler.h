@@ -1,0 +1,92 @@
+// Pairs the messages of one connection: opens an exchange for each request, gives it the response
+// that answers it, stamps both ends, and hands the finished exchange on. Knows no protocol and no
+// event; stamps come from the two Streams.
+#pragma once
+
+#include "flow/exchange.h"
+#include "flow/listener.h"
+#include "flow/stream.h"
+#include "proto/parser.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tailwhy {
+
+/// What exchanges of one connection have in common.
+struct ConnFacts {
+  std::uint64_t conn_id = 0;
+  Role role = Role::Unknown;
+  Endpoint local;
+  Endpoint peer;
+  Ns established = 0;
+  Ns accepted = 0;
+  bool accept_exact = false;
+};
+
+/// Limits and counters that all connections share.
+struct PendingBudget {
+  std::size_t used = 0;
+  std::size_t limit = 65536;
+};
+
+class Assembler {
+ public:
+  Assembler(const ConnFacts& facts, FlowListener& listener, FlowLosses& losses,
+            PendingBudget& budget)
+      : facts_(facts), listener_(listener), losses_(losses), budget_(budget) {}
+  ~Assembler() { budget_.used -= pending(); }
+  Assembler(const Assembler&) = delete;
+  Assembler& operator=(const Assembler&) = delete;
+
+  void set_protocol(std::string_view name) { protocol_ = name; }
+
+  /// Takes what a parser found. False: too many requests are outstanding here or everywhere; the
+  /// exchanges were given up and the connection must not be followed any longer.
+  bool apply(const std::vector<Message>& messages, const Stream& requests, const Stream& responses);
+
+  /// The next request begins to come, but the parser lost the end of the responses before it: what
+  /// is outstanding ends here.
+  void requests_turn(const Stream& responses);
+  /// Response bytes came on a connection that was open before the attach, before any request.
+  void answered_before_attach(const Stream& responses);
+  /// A part of the stream was not seen: whatever is outstanding is incomplete.
+  void mark_incomplete();
+  /// Nothing followed for the quiet time: ends what only direction reversal could end.
+  void quiet(const Stream& responses);
+  /// The connection ended: nothing more will come.
+  void close(Failure failure, const Stream& requests, const Stream& responses);
+
+  [[nodiscard]] std::size_t pending() const { return pending_.size() - first_; }
+
+ private:
+  bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
+  void on_lost(Side side, const Stream& requests);
+  Exchange* answering(std::uint64_t stream_id);
+  Exchange* asking(std::uint64_t stream_id);
+  void begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses);
+  void end_response(Exchange& exchange, std::uint64_t offset, EndRule rule,
+                    const Stream& responses);
+  void end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests);
+  std::span<Exchange> outstanding() { return std::span(pending_).subspan(first_); }
+  void emit_ended();
+  void remove(std::size_t index);
+  void emit(Exchange& exchange, Outcome outcome, Failure failure);
+
+  const ConnFacts& facts_;
+  FlowListener& listener_;
+  FlowLosses& losses_;
+  PendingBudget& budget_;
+  std::string_view protocol_ = "unknown";
+  // Outstanding exchanges, oldest first, from first_ on: one nearly always. What lies before first_
+  // has ended; the room is used again when all have.
+  std::vector<Exchange> pending_;
+  std::size_t first_ = 0;
+  std::uint64_t number_ = 0;
+  std::uint64_t responses_end_ = 0;  // stream offset after the last response that ended
+  bool response_lost_ = false;
+};
+
+}  // namespace tailwhy

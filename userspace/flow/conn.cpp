@@ -1,0 +1,233 @@
+#include "flow/conn.h"
+
+#include "flow/turn_parser.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tailwhy {
+
+namespace {
+
+// After this long without a byte, an answer that only the next question could end has ended.
+constexpr Ns kQuietNs = kNsPerSec;
+
+}  // namespace
+
+Conn::Conn(ConnFacts facts, bool existing, FlowListener& listener, FlowLosses& losses,
+           PendingBudget& budget)
+    : facts_(std::move(facts)),
+      listener_(listener),
+      losses_(losses),
+      assembler_(facts_, listener, losses, budget),
+      existing_(existing) {}
+
+Side Conn::side_of(tw_dir dir) const {
+  const bool asks = (facts_.role == Role::Client) == (dir == TW_DIR_OUT);
+  return asks ? Side::Request : Side::Response;
+}
+
+std::uint64_t Conn::bytes(tw_dir dir) const {
+  return streams_[static_cast<std::size_t>(side_of(dir))].next();
+}
+
+void Conn::ignore() {
+  mode_ = Mode::Ignored;
+  parser_.reset();
+}
+
+void Conn::use(const ParserSpec* spec) {
+  protocol_ = spec;
+  parser_ = spec != nullptr ? spec->make() : std::make_unique<TurnParser>();
+  mode_ = Mode::Parsed;
+  assembler_.set_protocol(spec != nullptr ? spec->name : "unknown");
+}
+
+void Conn::apply(ParseOutput& out) {
+  const bool followed =
+      assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
+  const bool tunnel =
+      std::any_of(out.messages.begin(), out.messages.end(),
+                  [](const Message& m) { return m.kind == Message::Kind::Tunnel; });
+  out.messages.clear();
+  if (!followed) assembler_.close(Failure::None, stream(Side::Request), stream(Side::Response));
+  if (!followed || tunnel) ignore();
+}
+
+// Picks the parser by the first bytes of a request. False: too few of them yet.
+bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out) {
+  bool need_more = false;
+  for (const ParserSpec* spec : parser_specs()) {
+    const Confidence confidence = spec->detect(Side::Request, bytes);
+    if (confidence == Confidence::Yes) {
+      if (mode_ == Mode::Parsed) {  // it was taken for unknown before
+        parser_->turn(Side::Request, offset, out);
+        apply(out);
+      }
+      use(spec);
+      return true;
+    }
+    need_more = need_more || confidence == Confidence::NeedMore;
+  }
+  if (need_more && !bytes.empty() && bytes.size() < kHeldBytes && mode_ == Mode::Undecided) {
+    return false;
+  }
+  if (mode_ == Mode::Undecided) use(nullptr);
+  return true;
+}
+
+// The other side begins to speak.
+void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+                   ParseOutput& out) {
+  turn_known_ = true;
+  turn_ = side;
+  if (side == Side::Response) {
+    release_held(out);
+  } else {
+    // A connection that was taken for unknown may turn out to be known: its first bytes may have
+    // been unreadable, or in the middle of something.
+    if (mode_ == Mode::Parsed && protocol_ == nullptr && !bytes.empty()) decide(offset, bytes, out);
+    assembler_.requests_turn(stream(Side::Response));
+  }
+  if (parser_ != nullptr) {
+    parser_->turn(side, offset, out);
+    apply(out);
+  }
+}
+
+// Bytes of a request that were too few to tell its protocol: now it is told, or nothing more comes.
+void Conn::release_held(ParseOutput& out) {
+  if (held_size_ == 0) return;
+  const std::size_t size = std::exchange(held_size_, std::uint8_t{0});
+  if (mode_ == Mode::Undecided) use(nullptr);
+  parser_->feed(Side::Request, held_offset_, std::span(held_).first(size), out);
+  out.secrets.clear();  // they speak of bytes that are not in this record
+  apply(out);
+}
+
+// What a call says beyond its payload: its stamps, whether bytes before it were missed, whose turn
+// it is. False: its bytes were seen before, which two threads reading at once can make it look like.
+bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
+  Stream& s = stream(side);
+  const Call call{begin, data->offset_bytes + data->len_bytes, data->hdr.ts_ns, data->pid,
+                  data->tid};
+  if (begin != s.next()) {
+    ++losses_.stream_gaps;
+    assembler_.mark_incomplete();
+    if (begin < s.next()) return false;
+    if (parser_ != nullptr) {
+      s.add_call({s.next(), begin, data->hdr.ts_ns, data->pid, data->tid});
+      parser_->skip(side, s.next(), begin - s.next(), {}, out);
+      apply(out);
+      assembler_.mark_incomplete();
+    }
+    s.set_next(begin);
+  }
+  if (data->accepted_ns != 0 && facts_.accepted == 0) {
+    facts_.accepted = data->accepted_ns;
+    facts_.accept_exact = (data->flags & TW_DATA_ACCEPT_SEEN) != 0;
+  }
+  if (data->arrived_ns != 0) s.add_arrival(begin, data->arrived_ns);
+  if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
+    on_turn(side, begin, data.payload, out);
+  }
+  s.add_call(call);
+  // An answer to what was asked before the attach: one exchange, however many calls it takes.
+  if (existing_ && side == Side::Response) assembler_.answered_before_attach(s);
+  existing_ = false;
+  return true;
+}
+
+void Conn::first_request_bytes(const DataView& data, ParseOutput& out) {
+  const std::span<const std::byte> payload = data.payload;
+  if (held_size_ == 0) {
+    if (decide(data.payload_offset(), payload, out)) return;
+    held_offset_ = data.payload_offset();
+  }
+  const std::size_t take = std::min(payload.size(), kHeldBytes - held_size_);
+  std::copy_n(payload.begin(), take, held_.begin() + held_size_);
+  if (held_size_ == 0 ||
+      !decide(held_offset_, std::span(held_).first(held_size_ + take), out)) {
+    held_size_ = static_cast<std::uint8_t>(held_size_ + take);
+    return;
+  }
+  release_held(out);
+}
+
+void Conn::on_data(const DataView& data, ParseOutput& out) {
+  out.clear();
+  const Side side = side_of(static_cast<tw_dir>(data->dir));
+  Stream& s = stream(side);
+  const std::uint64_t at = data.payload_offset();
+  const bool continues = (data->flags & TW_DATA_CONT) != 0 && at == s.next();
+  if (!continues && !begin_call(side, at, data, out)) return;
+
+  if (mode_ == Mode::Undecided && side == Side::Request) first_request_bytes(data, out);
+  const std::uint32_t missing = data.missing_bytes();
+  if (mode_ == Mode::Parsed && !data.payload.empty()) {
+    parser_->feed(side, at, data.payload, out);
+    apply(out);
+  }
+  if (mode_ == Mode::Parsed && missing > 0) {
+    parser_->skip(side, at + data.payload.size(), missing, data.tail(), out);
+    apply(out);
+  }
+  if (mode_ == Mode::Ignored && out.want_secrets && !data.payload.empty()) {
+    out.secrets.assign(1, {0, data.payload.size()});
+  }
+  s.set_next(at + data.payload.size() + missing);
+  if ((data->flags & TW_DATA_MORE) == 0) s.clear_arrivals();
+}
+
+void Conn::on_arrival(std::uint64_t offset, Ns at_ns) {
+  stream(side_of(TW_DIR_IN)).add_arrival(offset, at_ns);
+}
+
+void Conn::on_shut(tw_dir dir, ParseOutput& out) {
+  out.clear();
+  if (!peer_shut_first_ && !target_shut_first_) {
+    (dir == TW_DIR_IN ? peer_shut_first_ : target_shut_first_) = true;
+  }
+  release_held(out);
+  if (parser_ == nullptr) return;
+  const Side side = side_of(dir);
+  parser_->finish(side, stream(side).next(), out);
+  apply(out);
+}
+
+Failure Conn::close_failure(const tw_ev_conn_close& close) const {
+  if ((close.flags & TW_CLOSE_TIMEOUT) != 0) return Failure::Timeout;
+  if ((close.flags & TW_CLOSE_RST_IN) != 0) return Failure::ConnectionReset;
+  const bool client_left =
+      facts_.role == Role::Client ? target_shut_first_ : peer_shut_first_;
+  return client_left ? Failure::ClientAbort : Failure::NoResponse;
+}
+
+void Conn::on_close(const tw_ev_conn_close& close, ParseOutput& out) {
+  out.clear();
+  release_held(out);
+  if (parser_ != nullptr && (close.flags & (TW_CLOSE_RST_IN | TW_CLOSE_TIMEOUT)) == 0) {
+    parser_->finish(Side::Response, stream(Side::Response).next(), out);
+    apply(out);
+  }
+  assembler_.close(close_failure(close), stream(Side::Request), stream(Side::Response));
+}
+
+void Conn::on_tick(Ns now_ns) {
+  const Stream& responses = stream(Side::Response);
+  if (now_ns - std::min(now_ns, responses.current().at_ns) >= kQuietNs) {
+    assembler_.quiet(responses);
+  }
+}
+
+void Conn::finish(ParseOutput& out) {
+  out.clear();
+  release_held(out);
+  if (protocol_ == nullptr) assembler_.quiet(stream(Side::Response));
+}
+
+void Conn::evict() {
+  assembler_.close(Failure::None, stream(Side::Request), stream(Side::Response));
+}
+
+}  // namespace tailwhy

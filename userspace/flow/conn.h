@@ -1,0 +1,83 @@
+// One connection: its two byte streams, its protocol, its outstanding exchanges. Turns data events
+// into calls of a parser and the parser's messages into exchanges. Knows nothing of other
+// connections.
+#pragma once
+
+#include "events/event_view.h"
+#include "flow/assembler.h"
+#include "flow/listener.h"
+#include "flow/stream.h"
+#include "proto/parser.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace tailwhy {
+
+class Conn {
+ public:
+  Conn(ConnFacts facts, bool existing, FlowListener& listener, FlowLosses& losses,
+       PendingBudget& budget);
+
+  /// Bytes moved. `out` is scratch, cleared here; its secrets tell what of the payload a recording
+  /// must not keep.
+  void on_data(const DataView& data, ParseOutput& out);
+  void on_arrival(std::uint64_t offset, Ns at_ns);
+  /// One side sent its FIN.
+  void on_shut(tw_dir dir, ParseOutput& out);
+  /// It is over: what is outstanding ends, unanswered if need be.
+  void on_close(const tw_ev_conn_close& close, ParseOutput& out);
+  /// Time passes: ends what has been quiet for long enough.
+  void on_tick(Ns now_ns);
+  /// The run ends: what only direction reversal could end, ends.
+  void finish(ParseOutput& out);
+  /// Given up to make room; what is outstanding ends unanswered.
+  void evict();
+
+  [[nodiscard]] const ConnFacts& facts() const { return facts_; }
+  [[nodiscard]] std::size_t pending() const { return assembler_.pending(); }
+  /// Whether a tick could have something to do.
+  [[nodiscard]] bool wants_tick() const { return protocol_ == nullptr && assembler_.pending() > 0; }
+  [[nodiscard]] std::uint64_t bytes(tw_dir dir) const;
+
+ private:
+  enum class Mode : std::uint8_t {
+    Undecided,   // no request byte yet, or too few to tell the protocol
+    Parsed,      // parser_ knows the protocol, or is the TurnParser
+    Ignored,     // a tunnel, or given up
+  };
+  static constexpr std::size_t kHeldBytes = 32;
+
+  Side side_of(tw_dir dir) const;
+  Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
+  bool begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out);
+  void first_request_bytes(const DataView& data, ParseOutput& out);
+  void release_held(ParseOutput& out);
+  void on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
+  bool decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
+  void use(const ParserSpec* spec);
+  void apply(ParseOutput& out);
+  void ignore();
+  Failure close_failure(const tw_ev_conn_close& close) const;
+
+  ConnFacts facts_;
+  FlowListener& listener_;
+  FlowLosses& losses_;
+  Assembler assembler_;
+  std::array<Stream, 2> streams_;
+  std::unique_ptr<Parser> parser_;
+  const ParserSpec* protocol_ = nullptr;  // null: unknown
+  Mode mode_ = Mode::Undecided;
+  bool existing_;  // open before the attach, and nothing seen since
+  bool turn_known_ = false;
+  Side turn_ = Side::Request;
+  bool peer_shut_first_ = false;
+  bool target_shut_first_ = false;
+  std::uint8_t held_size_ = 0;  // first bytes of a request that are too few to tell its protocol
+  std::uint64_t held_offset_ = 0;
+  std::array<std::byte, kHeldBytes> held_{};
+};
+
+}  // namespace tailwhy

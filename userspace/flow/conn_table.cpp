@@ -1,0 +1,163 @@
+#include "flow/conn_table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace tailwhy {
+
+namespace {
+
+Role role_of(std::uint8_t role) {
+  switch (role) {
+    case TW_ROLE_SERVER:
+      return Role::Server;
+    case TW_ROLE_CLIENT:
+      return Role::Client;
+    default:
+      return Role::Unknown;
+  }
+}
+
+Endpoint inet_endpoint(std::uint8_t family, const std::uint8_t (&address)[16], std::uint16_t port) {
+  Endpoint endpoint;
+  endpoint.family = family == TW_AF_INET6 ? Family::Inet6 : Family::Inet;
+  endpoint.port = port;
+  std::copy(std::begin(address), std::end(address), endpoint.address.begin());
+  return endpoint;
+}
+
+// An abstract name starts with a NUL byte and goes on; a path ends at its first NUL.
+Endpoint unix_endpoint(const char (&path)[TW_UNIX_PATH_BYTES]) {
+  const std::string_view whole(path, sizeof(path));
+  const std::size_t end = whole.find('\0', 1);
+  Endpoint endpoint;
+  endpoint.family = Family::Unix;
+  const std::string_view name = whole.substr(0, end);
+  if (name != std::string_view("\0", 1)) endpoint.path.assign(name);
+  return endpoint;
+}
+
+ConnFacts facts_of(const tw_ev_conn_open& open) {
+  ConnFacts facts;
+  facts.conn_id = open.conn_id;
+  facts.role = role_of(open.role);
+  facts.established = open.established_ns;
+  if (open.family == TW_AF_UNIX) {
+    facts.local = unix_endpoint(open.addr.unix_path);
+    facts.peer = facts.local;
+  } else {
+    facts.local = inet_endpoint(open.family, open.addr.ip.local, open.local_port);
+    facts.peer = inet_endpoint(open.family, open.addr.ip.remote, open.remote_port);
+  }
+  return facts;
+}
+
+}  // namespace
+
+ConnTable::ConnTable(const FlowLimits& limits, FlowListener& listener)
+    : limits_(limits), listener_(listener) {
+  budget_.limit = limits.pending_requests;
+}
+
+void ConnTable::make_room() {
+  while (conns_.size() >= limits_.connections && !by_use_.empty()) {
+    const auto oldest = conns_.find(by_use_.back());
+    oldest->second.conn->evict();
+    ++losses_.connections_evicted;
+    by_use_.pop_back();
+    conns_.erase(oldest);
+    last_ = nullptr;
+  }
+}
+
+Conn& ConnTable::add(ConnFacts facts, bool existing) {
+  make_room();
+  const std::uint64_t conn_id = facts.conn_id;
+  Entry& entry = conns_[conn_id];
+  if (entry.conn == nullptr) {
+    by_use_.push_front(conn_id);
+    entry.place = by_use_.begin();
+  }
+  entry.conn = std::make_unique<Conn>(std::move(facts), existing, listener_, losses_, budget_);
+  last_ = entry.conn.get();
+  last_id_ = conn_id;
+  return *last_;
+}
+
+Conn* ConnTable::find(std::uint64_t conn_id) {
+  if (last_ != nullptr && last_id_ == conn_id) return last_;
+  const auto found = conns_.find(conn_id);
+  if (found == conns_.end()) return nullptr;
+  by_use_.splice(by_use_.begin(), by_use_, found->second.place);
+  last_ = found->second.conn.get();
+  last_id_ = conn_id;
+  return last_;
+}
+
+void ConnTable::on_event(const tw_ev_conn_open& open) {
+  if ((open.flags & TW_OPEN_CONNECT_FAILED) != 0) {
+    listener_.on_conn_start(open.error == ECONNREFUSED ? ConnStart::Refused
+                                                       : ConnStart::ConnectFailed);
+    return;
+  }
+  if (find(open.conn_id) != nullptr) return;  // told twice
+  const bool existing = (open.flags & TW_OPEN_EXISTING) != 0;
+  listener_.on_conn_start(existing ? ConnStart::Existing : ConnStart::Established);
+  add(facts_of(open), existing);
+}
+
+void ConnTable::on_event(const DataView& data) {
+  if ((data->flags & TW_DATA_CONT) == 0) {
+    const std::uint64_t bytes = data->len_bytes;
+    listener_.on_bytes(data->dir == TW_DIR_IN ? bytes : 0, data->dir == TW_DIR_OUT ? bytes : 0);
+  }
+  Conn* conn = find(data->conn_id);
+  if (conn == nullptr) {
+    // Its opening was lost: whatever it is, it is followed from here on.
+    ++losses_.unannounced;
+    ConnFacts facts;
+    facts.conn_id = data->conn_id;
+    conn = &add(std::move(facts), true);
+  }
+  conn->on_data(data, out_);
+}
+
+void ConnTable::on_event(const tw_ev_arrival& arrival) {
+  if (Conn* conn = find(arrival.conn_id)) conn->on_arrival(arrival.offset_bytes, arrival.hdr.ts_ns);
+}
+
+void ConnTable::on_event(const tw_ev_conn_shut& shut) {
+  if (Conn* conn = find(shut.conn_id)) conn->on_shut(static_cast<tw_dir>(shut.dir), out_);
+}
+
+void ConnTable::on_event(const tw_ev_conn_close& close) {
+  Conn* conn = find(close.conn_id);
+  if (conn == nullptr) return;
+  conn->on_close(close, out_);
+  listener_.on_conn_end({.reset_by_peer = (close.flags & TW_CLOSE_RST_IN) != 0,
+                         .reset_by_target = (close.flags & TW_CLOSE_RST_OUT) != 0,
+                         .timed_out = (close.flags & TW_CLOSE_TIMEOUT) != 0});
+  const auto found = conns_.find(close.conn_id);
+  by_use_.erase(found->second.place);
+  conns_.erase(found);
+  last_ = nullptr;
+}
+
+void ConnTable::on_event(const tw_ev_retransmit& /*retransmit*/) { listener_.on_retransmit(); }
+
+void ConnTable::on_event(const tw_ev_io_error& error) {
+  listener_.on_socket_error(static_cast<int>(error.error));
+}
+
+void ConnTable::on_tick(Ns now_ns) {
+  for (auto& [id, entry] : conns_) {
+    if (entry.conn->wants_tick()) entry.conn->on_tick(now_ns);
+  }
+}
+
+void ConnTable::finish() {
+  for (auto& [id, entry] : conns_) entry.conn->finish(out_);
+}
+
+}  // namespace tailwhy

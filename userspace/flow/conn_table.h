@@ -1,0 +1,65 @@
+// All connections, by socket cookie, bounded: when too many are open the one that was silent longest
+// is forgotten, and counted. Turns events into calls of one Conn.
+#pragma once
+
+#include "flow/conn.h"
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+namespace tailwhy {
+
+struct FlowLimits {
+  std::size_t connections = 65536;
+  std::size_t pending_requests = 65536;
+};
+
+class ConnTable {
+ public:
+  ConnTable(const FlowLimits& limits, FlowListener& listener);
+
+  void on_event(const tw_ev_conn_open& open);
+  void on_event(const DataView& data);
+  void on_event(const tw_ev_arrival& arrival);
+  void on_event(const tw_ev_conn_shut& shut);
+  void on_event(const tw_ev_conn_close& close);
+  void on_event(const tw_ev_retransmit& retransmit);
+  void on_event(const tw_ev_io_error& error);
+
+  void on_tick(Ns now_ns);
+  /// The run ends. What is still outstanding stays in flight.
+  void finish();
+
+  /// Asks parsers for the spans that a recording must not keep (secrets()).
+  void want_secrets(bool wanted) { out_.want_secrets = wanted; }
+  /// Of the payload of the data event that was handled last.
+  [[nodiscard]] const std::vector<SecretSpan>& secrets() const { return out_.secrets; }
+
+  [[nodiscard]] const FlowLosses& losses() const { return losses_; }
+  [[nodiscard]] std::size_t size() const { return conns_.size(); }
+
+ private:
+  struct Entry {
+    std::unique_ptr<Conn> conn;
+    std::list<std::uint64_t>::iterator place;  // in by_use_
+  };
+  using Map = std::unordered_map<std::uint64_t, Entry>;
+
+  Conn& add(ConnFacts facts, bool existing);
+  Conn* find(std::uint64_t conn_id);
+  void make_room();
+
+  FlowLimits limits_;
+  FlowListener& listener_;
+  FlowLosses losses_;
+  PendingBudget budget_;
+  Map conns_;
+  std::list<std::uint64_t> by_use_;  // most recently used first
+  Conn* last_ = nullptr;             // events of one connection come in runs
+  std::uint64_t last_id_ = 0;
+  ParseOutput out_;
+};
+
+}  // namespace tailwhy

@@ -1,0 +1,29 @@
+// A request that has begun and not ended, with what is needed to end it.
+#pragma once
+
+#include "model/request.h"
+
+#include <cstdint>
+
+namespace tailwhy {
+
+struct Exchange {
+  Request request;
+  std::uint64_t stream_id = 0;
+  std::uint64_t request_begin = 0;   // stream offsets
+  std::uint64_t response_begin = 0;  // interim responses included
+  bool request_ended = false;
+  bool response_begun = false;
+  bool response_ended = false;
+};
+
+/// The calls that moved the bytes of one direction, as far as stamps of messages need them.
+struct Call {
+  std::uint64_t begin = 0;  // stream offset
+  std::uint64_t end = 0;
+  Ns at_ns = 0;       // the call returned
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+};
+
+}  // namespace tailwhy

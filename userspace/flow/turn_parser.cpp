@@ -1,0 +1,71 @@
+#include "flow/turn_parser.h"
+
+namespace tailwhy {
+
+namespace {
+
+Message make(Message::Kind kind, Side side, std::uint64_t offset) {
+  Message message;
+  message.kind = kind;
+  message.side = side;
+  message.offset = offset;
+  return message;
+}
+
+}  // namespace
+
+void TurnParser::end_request(ParseOutput& out) {
+  out.messages.push_back(make(Message::Kind::RequestEnd, Side::Request, request_end_));
+}
+
+void TurnParser::end_response(EndRule rule, ParseOutput& out) {
+  Message end = make(Message::Kind::ResponseEnd, Side::Response, response_end_);
+  end.end_rule = rule;
+  out.messages.push_back(end);
+  state_ = State::Idle;
+}
+
+void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out) {
+  if (size == 0) return;
+  if (side == Side::Request) {
+    if (state_ == State::Response) end_response(EndRule::DirectionReversal, out);
+    if (state_ == State::Idle) {
+      out.messages.push_back(make(Message::Kind::RequestBegin, side, offset));
+      state_ = State::Request;
+    }
+    request_end_ = offset + size;
+    return;
+  }
+  if (state_ == State::Request) {
+    end_request(out);
+    out.messages.push_back(make(Message::Kind::ResponseBegin, side, offset));
+    state_ = State::Response;
+  }
+  response_end_ = offset + size;  // while idle: a greeting, which answers nothing
+}
+
+void TurnParser::feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+                      ParseOutput& out) {
+  moved(side, offset, bytes.size(), out);
+  // Nobody reads these bytes, so a recording needs none of them.
+  if (out.want_secrets && !bytes.empty()) out.secrets.push_back({0, bytes.size()});
+}
+
+void TurnParser::skip(Side side, std::uint64_t offset, std::uint64_t size,
+                      std::span<const std::byte> /*tail*/, ParseOutput& out) {
+  moved(side, offset, size, out);
+}
+
+void TurnParser::finish(Side side, std::uint64_t /*offset*/, ParseOutput& out) {
+  if (side == Side::Response && state_ == State::Response) end_response(EndRule::Close, out);
+}
+
+void TurnParser::turn(Side side, std::uint64_t /*offset*/, ParseOutput& out) {
+  if (side == Side::Request && state_ == State::Response) {
+    end_response(EndRule::DirectionReversal, out);
+  }
+}
+
+void TurnParser::start_unsynchronised(Side /*side*/) {}
+
+}  // namespace tailwhy
