@@ -1,0 +1,119 @@
+#include "bpf/hooks.h"
+
+namespace tailwhy {
+namespace {
+
+constexpr HookProgram kProcess[] = {
+    {"fork_tp", {TW_FEAT_PROCESS_TP}},
+    {"exec_tp", {TW_FEAT_PROCESS_TP}},
+    {"exit_tp", {TW_FEAT_PROCESS_TP}},
+};
+constexpr HookProgram kMark[] = {{"mark_tasks", {TW_FEAT_ITER}}};
+constexpr HookProgram kThreads[] = {{"list_threads", {TW_FEAT_ITER}}};
+constexpr HookProgram kState[] = {{"set_state_tp", {TW_FEAT_SET_STATE_TP}}};
+constexpr HookProgram kFind[] = {
+    {"find_listeners", {TW_FEAT_ITER}},
+    {"find_conns", {TW_FEAT_ITER}},
+};
+constexpr HookProgram kIoTp[] = {
+    {"sock_send_tp", {TW_FEAT_SOCK_LENGTH_TP}},
+    {"sock_recv_tp", {TW_FEAT_SOCK_LENGTH_TP}},
+};
+constexpr HookProgram kReadyTp[] = {{"data_ready_tp", {TW_FEAT_DATA_READY_TP}}};
+constexpr HookProgram kRetransmit[] = {{"retransmit_tp", {TW_FEAT_RETRANSMIT_TP}}};
+constexpr HookProgram kReset[] = {
+    {"reset_in_tp", {TW_FEAT_RESET_TP}},
+    {"reset_out_tp", {TW_FEAT_RESET_TP}},
+};
+constexpr HookProgram kSched[] = {
+    {"switch_tp", {TW_FEAT_SCHED_TP}},
+    {"wakeup_tp", {TW_FEAT_SCHED_TP}},
+    {"wakeup_new_tp", {TW_FEAT_SCHED_TP}},
+};
+constexpr HookProgram kSysExit[] = {{"sys_exit_tp", {TW_FEAT_SYS_EXIT_TP}}};
+
+constexpr HookVariant kProcessBy[] = {{"tracepoints", kProcess}};
+constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
+constexpr HookVariant kThreadsBy[] = {{"iterator", kThreads}};
+constexpr HookVariant kStateBy[] = {{"tracepoint", kState}};
+constexpr HookVariant kFindBy[] = {{"iterators", kFind}};
+constexpr HookVariant kIoBy[] = {{"tracepoints", kIoTp}};
+constexpr HookVariant kReadyBy[] = {{"tracepoint", kReadyTp}};
+constexpr HookVariant kRetransmitBy[] = {{"tracepoint", kRetransmit}};
+constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
+constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};
+constexpr HookVariant kSysExitBy[] = {{"tracepoint", kSysExit}};
+
+// In the order of attaching.
+constexpr HookSpec kHooks[] = {
+    {.name = "process",
+     .group = HookGroup::Process,
+     .required = true,
+     .gives = "child processes, execs and exits of the target",
+     .variants = kProcessBy},
+    {.name = "mark",
+     .group = HookGroup::Process,
+     .required = true,
+     .gives = "the threads that the target has already",
+     .variants = kMarkBy},
+    {.name = "threads",
+     .group = HookGroup::Process,
+     .required = false,
+     .gives = "CPU and waiting time of each thread",
+     .variants = kThreadsBy},
+    {.name = "conn_state",
+     .group = HookGroup::Conn,
+     .required = false,
+     .gives = "when connections open and close, and which are refused or reset",
+     .variants = kStateBy},
+    {.name = "sock_io",
+     .group = HookGroup::Io,
+     .required = true,
+     .gives = "requests and responses",
+     .variants = kIoBy},
+    {.name = "data_ready",
+     .group = HookGroup::Io,
+     .required = false,
+     .gives = "how long requests wait in the socket before they are read",
+     .variants = kReadyBy},
+    {.name = "retransmit",
+     .group = HookGroup::Net,
+     .required = false,
+     .gives = "TCP retransmits",
+     .variants = kRetransmitBy},
+    {.name = "reset",
+     .group = HookGroup::Net,
+     .required = false,
+     .gives = "which side reset a connection",
+     .variants = kResetBy},
+    {.name = "sched",
+     .group = HookGroup::Sched,
+     .required = false,
+     .gives = "time on CPU, in run queues and asleep",
+     .variants = kSchedBy},
+    {.name = "sys_exit",
+     .group = HookGroup::Syscalls,
+     .required = false,
+     .gives = "failing system calls, and the moment of accept(2)",
+     .variants = kSysExitBy},
+    {.name = "find",
+     .group = HookGroup::Conn,
+     .required = false,
+     .gives = "connections that were open before the attach",
+     .variants = kFindBy},
+};
+
+constexpr std::string_view kGroupNames[kHookGroups] = {"process", "conn",  "io",
+                                                       "net",     "sched", "syscalls"};
+
+}  // namespace
+
+std::string_view to_string(HookGroup group) noexcept {
+  return kGroupNames[static_cast<std::size_t>(group)];
+}
+
+std::span<const HookSpec> hook_table() noexcept {
+  return kHooks;
+}
+
+}  // namespace tailwhy

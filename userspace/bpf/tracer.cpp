@@ -1,0 +1,271 @@
+#include "bpf/tracer.h"
+
+#include "tailwhy/abi/config.h"
+
+#include "tracer.skel.h"
+
+#include "bpf/libbpf_log.h"
+#include "bpf/link.h"
+#include "bpf/pid_namespace.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <string_view>
+#include <utility>
+
+namespace tailwhy {
+namespace {
+
+struct SkeletonTraits {
+  static tracer_bpf* invalid() noexcept { return nullptr; }
+  static void close(tracer_bpf* skeleton) noexcept { tracer_bpf__destroy(skeleton); }
+};
+using Skeleton = Handle<tracer_bpf*, SkeletonTraits>;
+
+constexpr std::string_view kPrivilegeHint =
+    "run it as root, or give it CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; "
+    "'tailwhy doctor' says what is refused";
+
+Error libbpf_error(std::string_view what, int err, const LibbpfLog& log) {
+  Error error = Error::from_errno(what, err);
+  const std::string words = log.last_words();
+  if (!words.empty()) error = Error(error.code(), error.message() + ": " + words);
+  if (error.code() == ErrorCode::Permission)
+    return std::move(error).with_hint(std::string(kPrivilegeHint));
+  return error;
+}
+
+tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_level) {
+  tw_config cfg{};
+  cfg.ring_wake_bytes = config.ring_wake_bytes;
+  cfg.ring_size_bytes = config.ring_size_bytes;
+  cfg.request_capture_bytes = config.request_capture_bytes;
+  cfg.response_capture_bytes = config.response_capture_bytes;
+  cfg.pidns_level = pidns_level;
+  cfg.want_payload = config.want_payload;
+  cfg.want_accept = plan.accept_seen;
+  cfg.conns_by_address = plan.conns_by_address;
+  return cfg;
+}
+
+bool is_iterator(const bpf_program* program) {
+  return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
+}
+
+}  // namespace
+
+struct Tracer::Impl {
+  TracerConfig config;
+  AttachPlan plan;
+  Skeleton skeleton;
+  struct Attached {
+    std::string_view program;
+    LinkHandle link;
+  };
+  std::vector<Attached> hooks;
+  std::vector<Attached> iterators;
+
+  Result<> load(std::string* refused);
+  Result<> attach(const PlannedHook& hook, std::string* refused);
+  Result<std::vector<std::byte>> run(std::string_view iterator) const;
+  Result<> mark(std::span<const std::uint32_t> pids);
+  Result<> find_connections();
+};
+
+Result<> Tracer::Impl::load(std::string* refused) {
+  const LibbpfLog log;
+  const auto level = proc_pid_namespace_level();
+  if (!level) return level.error();
+  skeleton.reset(tracer_bpf__open());
+  if (!skeleton) return libbpf_error("open the BPF object", errno, log);
+  tracer_bpf* skel = skeleton.get();
+  skel->rodata->cfg = to_rodata(config, plan, *level);
+  bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skel->obj) {
+    bpf_program__set_autoload(program, plan.has_program(bpf_program__name(program)));
+  }
+  if (const int err = tracer_bpf__load(skel); err != 0) {
+    if (refused != nullptr) *refused = log.program();
+    return libbpf_error("load the BPF programs", -err, log);
+  }
+  return {};
+}
+
+Result<> Tracer::Impl::attach(const PlannedHook& hook, std::string* refused) {
+  const LibbpfLog log;
+  for (const std::string_view name : hook.programs) {
+    const bpf_program* program =
+        bpf_object__find_program_by_name(skeleton.get()->obj, std::string(name).c_str());
+    if (program == nullptr) {
+      return Error(ErrorCode::Runtime, fmt::format("no BPF program named {}", name));
+    }
+    LinkHandle link(bpf_program__attach(program));
+    if (!link) {
+      const int err = errno;
+      if (refused != nullptr) *refused = name;
+      return libbpf_error(fmt::format("attach {}", name), err, log);
+    }
+    auto& list = is_iterator(program) ? iterators : hooks;
+    list.push_back({name, std::move(link)});
+  }
+  return {};
+}
+
+Result<std::vector<std::byte>> Tracer::Impl::run(std::string_view iterator) const {
+  for (const Attached& attached : iterators) {
+    if (attached.program != iterator) continue;
+    auto bytes = run_iterator(attached.link.get());
+    if (!bytes) return std::move(bytes).error().wrap(iterator);
+    return bytes;
+  }
+  return std::vector<std::byte>{};  // not in the plan
+}
+
+Result<> Tracer::Impl::mark(std::span<const std::uint32_t> pids) {
+  const int map = bpf_map__fd(skeleton.get()->maps.target_pids);
+  for (const std::uint32_t pid : pids) {
+    const std::uint8_t one = 1;
+    if (bpf_map_update_elem(map, &pid, &one, BPF_ANY) != 0) {
+      return Error::from_errno("tell the kernel which process to follow", errno);
+    }
+  }
+  // Twice: the iterator goes up by PID, so a thread whose number wrapped around while it was being
+  // created by one that was not marked yet would be missed.
+  for (int round = 0; round < 2; ++round) {
+    if (auto done = run("mark_tasks"); !done) return std::move(done).error();
+  }
+  return {};
+}
+
+Result<> Tracer::Impl::find_connections() {
+  for (const std::string_view iterator : {"find_listeners", "find_conns"}) {
+    if (auto done = run(iterator); !done) return std::move(done).error();
+  }
+  return {};
+}
+
+Result<Tracer> Tracer::create(const TracerConfig& config,
+                              const AttachPlan& plan,
+                              std::string* refused) {
+  auto impl = std::make_unique<Impl>();
+  impl->config = config;
+  impl->plan = plan;
+  if (auto loaded = impl->load(refused); !loaded) return std::move(loaded).error();
+  // Processes first: whatever a marked thread creates is then marked by its creation.
+  for (const bool process : {true, false}) {
+    for (const PlannedHook& hook : plan.hooks) {
+      if ((hook.hook->group == HookGroup::Process) != process) continue;
+      if (auto done = impl->attach(hook, refused); !done) return std::move(done).error();
+    }
+    if (!process) continue;
+    if (auto done = impl->mark(config.pids); !done) return std::move(done).error();
+  }
+  if (auto done = impl->find_connections(); !done) return std::move(done).error();
+  return Tracer(std::move(impl));
+}
+
+Tracer::Tracer(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Tracer::Tracer(Tracer&&) noexcept = default;
+Tracer& Tracer::operator=(Tracer&&) noexcept = default;
+Tracer::~Tracer() = default;
+
+Result<> Tracer::add_targets(std::span<const std::uint32_t> pids) {
+  if (auto done = impl_->mark(pids); !done) return done;
+  return impl_->find_connections();
+}
+
+Result<LossCounters> Tracer::read_counters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return Error::from_errno("count the CPUs", -cpus);
+  const int map = bpf_map__fd(impl_->skeleton.get()->maps.counters);
+  std::vector<std::uint64_t> slots(static_cast<std::size_t>(cpus));
+  LossCounters sums{};
+  for (std::uint32_t key = 0; key < TW_CNT_MAX; ++key) {
+    if (bpf_map_lookup_elem(map, &key, slots.data()) != 0) {
+      return Error::from_errno("read the loss counters", errno);
+    }
+    for (const std::uint64_t slot : slots) {
+      sums[key] += slot;
+    }
+  }
+  return sums;
+}
+
+Result<std::vector<SyscallErrorRow>> Tracer::read_syscall_errors() const {
+  const bpf_map* map = impl_->skeleton.get()->maps.syscall_errors;
+  const std::size_t capacity = bpf_map__max_entries(map);
+  std::vector<tw_syscall_key> keys(capacity);
+  std::vector<tw_syscall_count> values(capacity);
+  std::vector<SyscallErrorRow> rows;
+  std::uint32_t position = 0;
+  for (void* in = nullptr;; in = &position) {
+    auto count = static_cast<std::uint32_t>(capacity);
+    const int err = bpf_map_lookup_batch(bpf_map__fd(map), in, &position, keys.data(),
+                                         values.data(), &count, nullptr);
+    if (err != 0 && err != -ENOENT) return Error::from_errno("read the failing system calls", -err);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      rows.push_back({keys[i], values[i].count});
+    }
+    if (err == -ENOENT) return rows;  // the end
+  }
+}
+
+Result<> Tracer::forget_threads(std::span<const ThreadId> threads) {
+  if (threads.empty()) return {};
+  auto rows = read_syscall_errors();
+  if (!rows) return std::move(rows).error();
+  const int map = bpf_map__fd(impl_->skeleton.get()->maps.syscall_errors);
+  for (const SyscallErrorRow& row : *rows) {
+    const ThreadId owner{row.key.pid, row.key.tid};
+    if (std::find(threads.begin(), threads.end(), owner) == threads.end()) continue;
+    if (bpf_map_delete_elem(map, &row.key) != 0 && errno != ENOENT) {
+      return Error::from_errno("forget a thread's failing system calls", errno);
+    }
+  }
+  return {};
+}
+
+Result<std::vector<tw_thread_info>> Tracer::list_threads() const {
+  auto bytes = impl_->run("list_threads");
+  if (!bytes) return std::move(bytes).error();
+  std::vector<tw_thread_info> threads(bytes->size() / sizeof(tw_thread_info));
+  if (!threads.empty()) {
+    std::memcpy(threads.data(), bytes->data(), threads.size() * sizeof(tw_thread_info));
+  }
+  return threads;
+}
+
+void Tracer::detach() {
+  impl_->hooks.clear();
+}
+
+const AttachPlan& Tracer::plan() const noexcept {
+  return impl_->plan;
+}
+
+int Tracer::ring_fd() const noexcept {
+  return bpf_map__fd(impl_->skeleton.get()->maps.events);
+}
+
+std::uint32_t Tracer::ring_size_bytes() const noexcept {
+  return impl_->config.ring_size_bytes;
+}
+
+std::vector<int> Tracer::program_fds() const {
+  std::vector<int> fds;
+  const bpf_program* program = nullptr;
+  const bpf_object* object = impl_->skeleton.get()->obj;
+  while ((program = bpf_object__next_program(object, const_cast<bpf_program*>(program))) !=
+         nullptr) {
+    if (const int fd = bpf_program__fd(program); fd >= 0) fds.push_back(fd);
+  }
+  return fds;
+}
+
+}  // namespace tailwhy

@@ -1,0 +1,90 @@
+// The BPF programs in the kernel: loads and attaches what the plan chose, tells them whom to
+// follow, reads their maps, takes them out again. Knows nothing of the events they send: those are
+// the ring reader's.
+#pragma once
+
+#include "tailwhy/abi/counters.h"
+#include "tailwhy/abi/events.h"
+
+#include "base/result.h"
+#include "bpf/attach_plan.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tailwhy {
+
+struct TracerConfig {
+  std::vector<std::uint32_t> pids;  ///< may be empty: targets can be added later
+  std::uint32_t ring_size_bytes = 8U << 20;
+  std::uint32_t ring_wake_bytes = 64U << 10;
+  std::uint32_t request_capture_bytes = 8192;
+  std::uint32_t response_capture_bytes = 1024;
+  bool want_payload = true;
+};
+
+/// Failing system calls of one thread, by call and errno, since the attach.
+struct SyscallErrorRow {
+  tw_syscall_key key;
+  std::uint64_t count = 0;
+};
+
+struct ThreadId {
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  bool operator==(const ThreadId&) const = default;
+};
+
+/// Every way of losing something, summed over CPUs; index: enum tw_counter.
+using LossCounters = std::array<std::uint64_t, TW_CNT_MAX>;
+
+class Tracer {
+ public:
+  /// Loads, attaches, and finds the threads and connections that the targets have. When one program
+  /// is at fault for a failure its name is written to `refused`: a plan without it may work.
+  static Result<Tracer> create(const TracerConfig& config,
+                               const AttachPlan& plan,
+                               std::string* refused = nullptr);
+
+  Tracer(Tracer&&) noexcept;
+  Tracer& operator=(Tracer&&) noexcept;
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+  ~Tracer();
+
+  /// Follows these processes too, with the threads and connections that they have.
+  Result<> add_targets(std::span<const std::uint32_t> pids);
+
+  [[nodiscard]] Result<LossCounters> read_counters() const;
+
+  /// Counts never go down, but rows of threads that were forgotten are gone.
+  [[nodiscard]] Result<std::vector<SyscallErrorRow>> read_syscall_errors() const;
+  /// Deletes the rows of threads that have ended, after they were read for the last time. One pass
+  /// over the map however many threads are given.
+  Result<> forget_threads(std::span<const ThreadId> threads);
+
+  /// The threads that are followed, with their accounts up to now.
+  [[nodiscard]] Result<std::vector<tw_thread_info>> list_threads() const;
+
+  /// Takes the hooks out: no event comes after this. The maps stay readable.
+  void detach();
+
+  [[nodiscard]] const AttachPlan& plan() const noexcept;
+  /// The ring buffer map.
+  [[nodiscard]] int ring_fd() const noexcept;
+  [[nodiscard]] std::uint32_t ring_size_bytes() const noexcept;
+  /// The loaded programs, for statistics.
+  [[nodiscard]] std::vector<int> program_fds() const;
+
+ private:
+  struct Impl;
+  explicit Tracer(std::unique_ptr<Impl> impl) noexcept;
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tailwhy
