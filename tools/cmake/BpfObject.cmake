@@ -75,7 +75,7 @@ function(tw_bpf_object NAME)
     COMMENT "BPF ${NAME}: link, skeleton"
     VERBATIM)
 
-  add_custom_target(tw_bpf_${NAME} DEPENDS ${object} ${skeleton})
+  add_custom_target(tw_bpf_${NAME} ALL DEPENDS ${object} ${skeleton})
   add_library(tw_skel_${NAME} INTERFACE)
   add_dependencies(tw_skel_${NAME} tw_bpf_${NAME})
   target_include_directories(tw_skel_${NAME} SYSTEM INTERFACE ${dir})
