@@ -89,6 +89,12 @@ std::string_view to_string(ErrorCode code) noexcept {
 Error::Error(ErrorCode code, std::string message, std::string hint)
     : code_(code), message_(std::move(message)), hint_(std::move(hint)) {}
 
+Error::Error(const Error& other) = default;
+Error::Error(Error&& other) noexcept = default;
+Error& Error::operator=(const Error& other) = default;
+Error& Error::operator=(Error&& other) noexcept = default;
+Error::~Error() = default;
+
 Error Error::from_errno(std::string_view what, int err) {
   return from_errno(what, err, code_of_errno(err));
 }

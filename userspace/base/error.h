@@ -32,6 +32,14 @@ class [[nodiscard]] Error {
   /// `message` reads "what we were doing: what failed"; `hint` is a sentence for the user.
   Error(ErrorCode code, std::string message, std::string hint = {});
 
+  // Not inline: every Result<T> would carry the code of two strings, and GCC 12 at -O2 takes their
+  // absence in a Result that holds a value for a use of uninitialised memory.
+  Error(const Error& other);
+  Error(Error&& other) noexcept;
+  Error& operator=(const Error& other);
+  Error& operator=(Error&& other) noexcept;
+  ~Error();
+
   /// The message is "what: text of err (NAME)"; the code follows from err.
   static Error from_errno(std::string_view what, int err);
   /// The same where the caller knows better what the errno means here.
