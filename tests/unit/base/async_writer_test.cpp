@@ -48,6 +48,12 @@ std::string lines(int first, int end) {
   return text;
 }
 
+std::string line_of_size(std::size_t size) {
+  std::string text(size, 'x');
+  text.back() = '\n';
+  return text;
+}
+
 bool soon(const std::function<bool()>& condition) {
   for (int i = 0; i < 2000; ++i) {
     if (condition()) return true;
@@ -359,10 +365,11 @@ TEST_CASE("async writer: a line larger than a buffer is dropped, the next one is
   AsyncWriterOptions options = quick();
   options.capacity_bytes = 1024;
   AsyncWriter writer = AsyncWriter::open(dir.path("log"), options).value();
-  CHECK_FALSE(writer.append(std::string(512, 'x') + "\n"));
-  CHECK(writer.append(std::string(511, 'y') + "\n"));
+  const std::string fits = line_of_size(512);
+  CHECK_FALSE(writer.append(line_of_size(513)));
+  CHECK(writer.append(fits));
   CHECK(writer.flush_and_close(seconds(10)));
-  CHECK(read_file(dir.path("log")) == std::string(511, 'y') + "\n");
+  CHECK(read_file(dir.path("log")) == fits);
   CHECK(writer.stats().bytes_dropped == 513);
 }
 

@@ -215,7 +215,8 @@ TEST_CASE("line file: a line abandoned in a pipe is ended before the next", "[ba
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   const UniqueFd read_end(ends[0]);
   LineFile file = LineFile::adopt(UniqueFd(ends[1]), "pipe");
-  const std::string long_line = std::string(1 << 20, 'x') + "\n";
+  std::string long_line(1 << 20, 'x');
+  long_line.back() = '\n';
   CHECK(file.write(long_line).taken == 0);
   file.abandon_line();
   std::string received(1 << 20, '\0');
