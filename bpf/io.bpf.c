@@ -1,192 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
 /*
- * Bytes in and out of a socket: when, how many, and a bounded prefix of them. Knows no protocol: how
- * much is captured depends only on whose turn it is to speak.
+ * Bytes in and out of a socket: when and how many. Knows no protocol: how much of them is captured
+ * depends only on whose turn it is to speak.
  */
-#include "lib/call.bpf.h"
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
+#include "lib/io.bpf.h"
+#include "lib/payload.bpf.h"
+#include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
-
-/* What one call's records have in common. */
-struct call {
-	__u64 conn_id;
-	__u64 now_ns;
-	__u64 offset_bytes;
-	__u64 arrived_ns;
-	__u32 len_bytes;
-	__u32 want_bytes; /* payload that may be captured */
-	__u32 done_bytes; /* payload captured */
-	__u32 pid;
-	__u32 tid;
-	__u8 dir;
-	__u8 flags;
-	__u8 tail_len_bytes;
-	__u8 _pad;
-	__u64 accepted_ns;
-	__u64 tail; /* TW_TAIL_BYTES of bytes */
-};
-
-static __always_inline void fill(struct tw_ev_data *ev, const struct call *call, __u32 captured,
-				 __u8 flags)
-{
-	tw_fill_hdr(&ev->hdr, call->now_ns, TW_EV_DATA, sizeof(*ev) + captured);
-	ev->conn_id = call->conn_id;
-	ev->offset_bytes = call->offset_bytes;
-	ev->arrived_ns = call->arrived_ns;
-	ev->accepted_ns = call->accepted_ns;
-	ev->len_bytes = call->len_bytes;
-	ev->piece_off_bytes = call->done_bytes;
-	ev->captured_bytes = captured;
-	ev->pid = call->pid;
-	ev->tid = call->tid;
-	ev->dir = call->dir;
-	ev->flags = flags | call->flags | (call->done_bytes ? TW_DATA_CONT : 0);
-	ev->tail_len_bytes = call->tail_len_bytes;
-	ev->_pad = 0;
-	__builtin_memcpy(ev->tail, &call->tail, sizeof(ev->tail));
-}
-
-/* The last bytes of a call of which `rest` bytes were not captured, if one segment holds them. */
-int find_tail(struct call *call, struct tw_cursor *cur, __u32 rest)
-{
-	__u32 len;
-
-	if (!call || !cur)
-		return 0;
-	for (int i = 0; i < TW_SEGMENTS_MAX; i++) {
-		if (rest <= cur->left_bytes)
-			break;
-		rest -= cur->left_bytes;
-		if (!tw_cursor_next(cur))
-			return 0;
-	}
-	if (!rest || rest > cur->left_bytes)
-		return 0;
-	len = rest < TW_TAIL_BYTES ? rest : TW_TAIL_BYTES;
-	if (!bpf_probe_read_user(&call->tail, len, (void *)(cur->base + rest - len)))
-		call->tail_len_bytes = len;
-	return 0;
-}
-
-/*
- * Steps over at most `want` and at most `most` bytes of the current or next segment; returns their
- * number, 0 at the end. A function of its own, verified once, so that the copying loops stay linear
- * for the verifier.
- */
-__noinline int cursor_take(struct tw_cursor *cur, __u32 want, __u32 most)
-{
-	__u32 len = want < most ? want : most;
-
-	if (!cur)
-		return 0;
-	for (int i = 0; i < 4 && !cur->left_bytes; i++) { /* empty segments are legal */
-		if (!tw_cursor_next(cur))
-			return 0;
-	}
-	if (len > cur->left_bytes)
-		len = cur->left_bytes;
-	cur->taken = cur->base;
-	cur->base += len;
-	cur->left_bytes -= len;
-	return len;
-}
-
-/*
- * Captured bytes of one record. Three sizes, because the ring wants a constant. Copies go to
- * payload + done with at most `piece` bytes, and done < want: so there is room for want + piece.
- */
-#define TW_PIECE_ROUNDS 24
-
-#define DEFINE_SEND(name, want_max, piece_max)                                                     \
-	struct name##_record {                                                                     \
-		struct tw_ev_data ev;                                                              \
-		__u8 payload[(want_max) + (piece_max)];                                            \
-	};                                                                                         \
-	/* Sends one record with up to want_max bytes; true: more payload can follow. */          \
-	__noinline int name(struct call *call, struct tw_cursor *cur, __u32 pieces_left)           \
-	{                                                                                          \
-		struct name##_record *rec;                                                         \
-		__u8 flags = 0;                                                                    \
-		__u32 done = 0;                                                                    \
-		__u32 want;                                                                        \
-                                                                                                   \
-		if (!call || !cur)                                                                 \
-			return false;                                                              \
-		want = call->want_bytes - call->done_bytes;                                        \
-		rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);                               \
-                                                                                                   \
-		if (!rec) {                                                                        \
-			tw_count(TW_CNT_RING_FULL);                                                \
-			return false;                                                              \
-		}                                                                                  \
-		if (want > (want_max))                                                             \
-			want = (want_max);                                                         \
-		for (int i = 0; i < TW_PIECE_ROUNDS && done < want; i++) {                         \
-			__u32 len = cursor_take(cur, want - done, (piece_max));                    \
-                                                                                                   \
-			if (len == 0 || len > (piece_max) || done > (want_max))                    \
-				break;                                                             \
-			if (bpf_probe_read_user(rec->payload + done, len, (void *)cur->taken)) {   \
-				flags |= TW_DATA_FAULT;                                            \
-				break;                                                             \
-			}                                                                          \
-			done += len;                                                               \
-		}                                                                                  \
-		if (flags & TW_DATA_FAULT)                                                         \
-			tw_count(TW_CNT_PAYLOAD_FAULT);                                            \
-		else if (done == want && call->done_bytes + done < call->want_bytes &&             \
-			 pieces_left)                                                              \
-			flags |= TW_DATA_MORE;                                                     \
-		else if (call->done_bytes + done < call->len_bytes)                                \
-			find_tail(call, cur, call->len_bytes - call->done_bytes - done);           \
-		fill(&rec->ev, call, done, flags);                                                 \
-		call->done_bytes += done;                                                          \
-		bpf_ringbuf_submit(rec, tw_wake_flags());                                          \
-		return flags & TW_DATA_MORE;                                                       \
-	}
-
-DEFINE_SEND(send_small, 256, 256)
-DEFINE_SEND(send_medium, 1024, 1024)
-DEFINE_SEND(send_large, TW_PAYLOAD_MAX, 1024)
-
-static __always_inline void send_bare(const struct call *call, __u8 flags)
-{
-	struct tw_ev_data *ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
-
-	if (!ev) {
-		tw_count(TW_CNT_RING_FULL);
-		return;
-	}
-	fill(ev, call, 0, flags);
-	bpf_ringbuf_submit(ev, tw_wake_flags());
-}
-
-static __always_inline void send_call(struct call *call, struct task_struct *current,
-				      struct tw_task *task, bool no_buffer)
-{
-	struct tw_cursor cur;
-
-	if (!cfg.want_payload) {
-		send_bare(call, TW_DATA_UNREADABLE);
-		return;
-	}
-	if (no_buffer || !tw_cursor_init(&cur, current, task)) {
-		tw_count(TW_CNT_PAYLOAD_UNREADABLE);
-		send_bare(call, TW_DATA_UNREADABLE);
-		return;
-	}
-	if (call->want_bytes <= 256) {
-		send_small(call, &cur, 0);
-	} else if (call->want_bytes <= 1024) {
-		send_medium(call, &cur, 0);
-	} else {
-		for (__u32 left = TW_PIECES_MAX; left > 0; left--) {
-			if (!send_large(call, &cur, left - 1))
-				break;
-		}
-	}
-}
 
 /*
  * How much payload this call may give. A turn (the bytes of one direction until the other side
@@ -201,8 +23,8 @@ static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 
 		__u8 request_dir = conn->role == TW_ROLE_CLIENT ? TW_DIR_OUT : TW_DIR_IN;
 		__u32 asked = conn->turn_bytes < 4096 ? conn->turn_bytes : 4096;
 
-		conn->turn_capture = dir == request_dir ? cfg.request_capture_bytes :
-							  cfg.response_capture_bytes + 8 * asked;
+		conn->turn_capture = dir == request_dir ? cfg.request_capture_bytes
+							: cfg.response_capture_bytes + 8 * asked;
 		conn->turn_bytes = 0;
 		conn->turn_dir = dir + 1;
 	}
@@ -212,8 +34,8 @@ static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 
 	return want;
 }
 
-static __always_inline void call_init(struct call *call, struct sock *sk, struct tw_conn *conn, __u8 dir,
-				      __u32 len, struct tw_task *task)
+static __always_inline void call_init(struct tw_call *call, struct sock *sk, struct tw_conn *conn,
+				      __u8 dir, __u32 len, struct tw_task *task)
 {
 	__u64 ids;
 
@@ -239,7 +61,8 @@ static __always_inline void call_init(struct call *call, struct sock *sk, struct
 	}
 }
 
-static __always_inline void on_io_error(struct tw_conn *conn, struct tw_task *task, __u8 dir, int ret)
+static __always_inline void on_io_error(struct tw_conn *conn, struct tw_task *task, __u8 dir,
+					int ret)
 {
 	struct tw_ev_io_error *ev;
 
@@ -264,7 +87,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct tw_task *task = tw_task_get(current);
 	struct tw_conn *conn = tw_conn_use(sk, task != NULL);
-	struct call call;
+	struct tw_call call;
 
 	if (!conn)
 		return 0;
@@ -277,7 +100,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	}
 	call_init(&call, sk, conn, TW_DIR_OUT, ret, task);
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
-	send_call(&call, current, task, false);
+	tw_payload_send(&call, current, task, false);
 	return 0;
 }
 
@@ -289,12 +112,12 @@ static __always_inline int on_send(struct sock *sk, int ret)
 static __always_inline void advance_tcp(struct sock *sk, struct tcp_sock *tcp, struct tw_conn *conn,
 					__u32 ret)
 {
-	__u32 copied = tcp->copied_seq;
+	__u32 copied = TW_SK(tcp, copied_seq);
 	__u32 moved = copied - conn->copied_seq;
 
 	if (!(conn->flags & TW_CONN_SEQ_KNOWN) || moved > 1u << 31)
 		moved = ret;
-	if (moved == ret + 1 && (sk->sk_shutdown & RCV_SHUTDOWN))
+	if (moved == ret + 1 && (TW_SK(sk, sk_shutdown) & RCV_SHUTDOWN))
 		moved = ret;
 	conn->flags |= TW_CONN_SEQ_KNOWN;
 	conn->copied_seq = copied;
@@ -316,9 +139,10 @@ static __always_inline void send_arrival(struct tw_conn *conn, __u64 ts_ns, __u6
  * When the bytes of this read became readable. The first stamp goes into the data record; later
  * ones (a pipelined request that came in a segment of its own) go ahead of it as records.
  */
-static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, struct tcp_sock *tcp, __u32 ret)
+static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, struct tcp_sock *tcp,
+					       __u32 ret)
 {
-	__u32 end_seq = tcp->copied_seq;
+	__u32 end_seq = TW_SK(tcp, copied_seq);
 	__u32 seq = end_seq - ret; /* of the first byte of this read whose stamp is still wanted */
 	__u64 offset = conn->in_bytes - ret;
 	__u64 first_ns = 0;
@@ -352,7 +176,7 @@ static __always_inline __u64 take_arrival_unix(struct tw_conn *conn, struct sock
 	if (conn->arrivals_read == conn->arrivals_written)
 		return 0;
 	first_ns = conn->arrivals[0].ts_ns;
-	if (!sk->sk_receive_queue.qlen)
+	if (!TW_SK(sk, sk_receive_queue.qlen))
 		conn->arrivals_read = conn->arrivals_written;
 	return first_ns;
 }
@@ -363,7 +187,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	struct tw_task *task = tw_task_get(current);
 	struct tw_conn *conn = tw_conn_use(sk, task != NULL);
 	struct tcp_sock *tcp;
-	struct call call;
+	struct tw_call call;
 
 	if (!conn)
 		return 0;
@@ -379,7 +203,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return 0;
 	call_init(&call, sk, conn, TW_DIR_IN, ret, task);
-	tcp = conn->family == TW_AF_UNIX ? NULL : bpf_skc_to_tcp_sock(sk);
+	tcp = tw_tcp_of(sk);
 	if (tcp) {
 		advance_tcp(sk, tcp, conn, ret);
 		call.arrived_ns = take_arrivals_tcp(conn, tcp, ret);
@@ -388,7 +212,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 		call.arrived_ns = take_arrival_unix(conn, sk);
 	}
 	call.offset_bytes = conn->in_bytes - ret;
-	send_call(&call, current, task, flags & MSG_TRUNC);
+	tw_payload_send(&call, current, task, flags & MSG_TRUNC);
 	return 0;
 }
 
@@ -402,4 +226,74 @@ SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv_tp, struct sock *sk, int ret, int flags)
 {
 	return on_recv(sk, ret, flags);
+}
+
+/*
+ * Before 6.3: the protocols' own calls, which every way of sending or receiving ends in. sendfile
+ * went another way then, page by page.
+ */
+SEC("?fexit/inet_sendmsg")
+int BPF_PROG(inet_send_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int ret)
+{
+	return on_send(sock->sk, ret);
+}
+
+SEC("?fexit/inet6_sendmsg")
+int BPF_PROG(inet6_send_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int ret)
+{
+	return on_send(sock->sk, ret);
+}
+
+SEC("?fexit/unix_stream_sendmsg")
+int BPF_PROG(unix_send_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int ret)
+{
+	return on_send(sock->sk, ret);
+}
+
+SEC("?fexit/kernel_sendpage") /* until 6.5 */
+int BPF_PROG(sendpage_fx, struct socket *sock, struct page *page, int offset, unsigned long size,
+	     int flags, int ret)
+{
+	return on_send(sock->sk, ret);
+}
+
+SEC("?fexit/inet_recvmsg")
+int BPF_PROG(inet_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
+	     int ret)
+{
+	return on_recv(sock->sk, ret, flags);
+}
+
+SEC("?fexit/inet6_recvmsg")
+int BPF_PROG(inet6_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
+	     int ret)
+{
+	return on_recv(sock->sk, ret, flags);
+}
+
+SEC("?fexit/unix_stream_recvmsg")
+int BPF_PROG(unix_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
+	     int ret)
+{
+	return on_recv(sock->sk, ret, flags);
+}
+
+/* For the system-call hooks, which have an address and no socket. Verified once for all callers. */
+int tw_io_send(__u64 sk, int ret)
+{
+	return on_send((struct sock *)sk, ret);
+}
+
+int tw_io_recv(__u64 sk, int ret, int flags)
+{
+	return on_recv((struct sock *)sk, ret, flags);
+}
+
+int tw_io_accept(__u64 sk)
+{
+	tw_conn_accept(sk, bpf_ktime_get_ns());
+	/* A Unix socket is left to its first data, which knows when it was connected. */
+	if (tw_conn_get((struct sock *)sk))
+		tw_conn_use((struct sock *)sk, true);
+	return 0;
 }

@@ -60,6 +60,40 @@ int BPF_PROG(data_ready_tp, struct sock *sk)
 	return on_data_ready(sk);
 }
 
+SEC("?fentry/sock_def_readable")
+int BPF_PROG(data_ready_fe, struct sock *sk)
+{
+	return on_data_ready(sk);
+}
+
+/*
+ * Before a segment is processed: in order, its bytes will be readable in a moment. Out of order they
+ * are not, and the segment that fills the gap stamps only its own.
+ */
+static __always_inline int on_probe(struct sock *sk, struct sk_buff *skb)
+{
+	struct tw_conn *conn = tw_conn_find(sk);
+	struct tcp_sock *tcp;
+	struct tcphdr th;
+	__u32 end_seq;
+
+	if (!conn || conn->family == TW_AF_UNIX)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp || bpf_probe_read_kernel(&th, sizeof(th), BPF_CORE_READ(skb, data)))
+		return 0;
+	end_seq = bpf_ntohl(th.seq) + BPF_CORE_READ(skb, len) - th.doff * 4;
+	if ((__s32)(bpf_ntohl(th.seq) - tcp->rcv_nxt) <= 0 && (__s32)(end_seq - tcp->rcv_nxt) > 0)
+		stamp_arrival(conn, end_seq);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(tcp_probe_tp, struct sock *sk, struct sk_buff *skb)
+{
+	return on_probe(sk, skb);
+}
+
 static __always_inline int on_retransmit(struct sock *sk)
 {
 	struct tw_conn *conn = tw_conn_find(sk);

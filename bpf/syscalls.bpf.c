@@ -5,6 +5,7 @@
  */
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
+#include "lib/fd.bpf.h"
 #include "lib/task.bpf.h"
 
 /* The largest errno that user space knows; larger ones restart the call or are the kernel's own. */
@@ -22,9 +23,9 @@ struct {
 
 static __always_inline void count_error(struct tw_task *task, __u16 nr, __u16 error)
 {
-	struct tw_syscall_key key = { .pid = task->pid, .tid = task->tid, .nr = nr, .error = error };
+	struct tw_syscall_key key = {.pid = task->pid, .tid = task->tid, .nr = nr, .error = error};
 	struct tw_syscall_count *row = bpf_map_lookup_elem(&syscall_errors, &key);
-	struct tw_syscall_count first = { .count = 1 };
+	struct tw_syscall_count first = {.count = 1};
 
 	if (row) {
 		row->count++;
@@ -36,17 +37,10 @@ static __always_inline void count_error(struct tw_task *task, __u16 nr, __u16 er
 
 static __always_inline void on_accept(struct task_struct *task, __u32 fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(fdt, fd);
-	struct socket *sock;
-	struct file *file;
+	__u64 sk = tw_sk_of_fd(task, fd);
 
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return;
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd))
-		return;
-	sock = BPF_CORE_READ(file, private_data);
-	tw_conn_accept((__u64)BPF_CORE_READ(sock, sk), bpf_ktime_get_ns());
+	if (sk)
+		tw_conn_accept(sk, bpf_ktime_get_ns());
 }
 
 static __always_inline int on_sys_exit(struct pt_regs *regs, long ret)

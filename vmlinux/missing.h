@@ -33,6 +33,10 @@
 #define MSG_TRUNC    0x20
 #define MSG_ERRQUEUE 0x2000
 
+/* include/uapi/linux/stat.h */
+#define S_IFMT	 00170000
+#define S_IFSOCK 0140000
+
 /* include/linux/sched.h */
 #define TASK_RUNNING   0
 #define PF_IO_WORKER   0x00000010
@@ -57,11 +61,13 @@
 #define NR_write     1
 #define NR_readv     19
 #define NR_writev    20
+#define NR_sendfile  40
 #define NR_sendto    44
 #define NR_recvfrom  45
 #define NR_sendmsg   46
 #define NR_recvmsg   47
 #define NR_accept    43
+#define NR_splice    275
 #define NR_accept4   288
 #define NR_recvmmsg  299
 #define NR_sendmmsg  307

@@ -141,10 +141,18 @@ struct task_struct {
 };
 
 struct linux_binprm;
+struct msghdr;
+struct page;
 
 /* files and sockets */
 
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+};
+
 struct file {
+	struct inode *f_inode;
 	void *private_data;
 };
 
@@ -192,8 +200,7 @@ struct sk_buff {
 	struct sk_buff *prev;
 	struct sock *sk;
 	unsigned int len;
-	__u16 transport_header;
-	unsigned char *head;
+	unsigned char *data;
 };
 
 struct sk_buff_head {
@@ -204,6 +211,7 @@ struct sk_buff_head {
 
 struct socket {
 	short type;
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -222,15 +230,6 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 srtt_us;
-};
-
-struct tcphdr {
-	__be16 source;
-	__be16 dest;
-	__be32 seq;
-	__be32 ack_seq;
-	__u16 res1 : 4;
-	__u16 doff : 4;
 };
 
 struct sockaddr_un {
@@ -298,5 +297,19 @@ struct mmsghdr {
 	int __pad;
 };
 
+/* wire layouts: fixed, not relocated */
+
+struct tcphdr {
+	__be16 source;
+	__be16 dest;
+	__be32 seq;
+	__be32 ack_seq;
+	__u16 res1 : 4;
+	__u16 doff : 4;
+	__u16 flags : 8;
+	__be16 window;
+	__u16 check;
+	__be16 urg_ptr;
+};
 
 #endif

@@ -78,7 +78,7 @@ static __always_inline bool tw_cursor_init(struct tw_cursor *cur, struct task_st
 	regs = (struct pt_regs *)bpf_task_pt_regs(current);
 	/* The entry code puts -ENOSYS there: anything else is a call that has finished, and this is
 	 * io_uring's task work on the way out of it. */
-	if (regs->ax != (unsigned long)-ENOSYS)
+	if (!cfg.io_by_syscall && regs->ax != (unsigned long)-ENOSYS)
 		return false;
 	switch (regs->orig_ax) {
 	case NR_read:

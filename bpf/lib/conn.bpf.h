@@ -26,13 +26,13 @@ enum tw_conn_flags {
 /*
  * One socket. Lives in socket storage, so it dies with the socket and is never mistaken for another.
  * A listener's copy is cloned to its children by the kernel, which is how a connection is known
- * before the process accepts it.
+ * before the process accepts it. (With cfg.conns_by_address none of this holds: see conn.bpf.c.)
  *
  * The send side runs without the socket lock: two threads that send on one socket at the same moment
  * may take each other's place in out_bytes, as they do on the wire.
  */
 struct tw_conn {
-	__u64 id; /* socket cookie */
+	__u64 id; /* socket cookie; with conns_by_address a number of ours with the top bit set */
 	__u64 established_ns;
 	__u64 in_bytes; /* bytes of the stream that the process has taken */
 	__u64 out_bytes;
@@ -47,7 +47,7 @@ struct tw_conn {
 	__u8 role; /* enum tw_role */
 	__u8 family; /* enum tw_family */
 	__u8 flags; /* enum tw_conn_flags */
-	__u8 _pad[4];
+	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
 };
 
 /* The state of a followed socket or listener; NULL: not followed. */
@@ -66,6 +66,20 @@ __u64 tw_conn_accepted(struct sock *sk, struct tw_conn *conn, __u64 now_ns, __u8
 void tw_conn_peer_closed(struct tw_conn *conn);
 /* accept(2) returned the socket whose struct sock is at this address. */
 void tw_conn_accept(__u64 sk_addr, __u64 now_ns);
+/* Starts to follow a socket; NULL (and counted) without memory. */
+struct tw_conn *tw_conn_follow(struct sock *sk, __u8 role);
+/* Starts again, on what a listener's child was cloned from. */
+void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role);
+/* By address only: the socket is gone. */
+void tw_conn_forget(struct sock *sk);
+/* Sends CONN_OPEN. Without flags its stamp is the establishment's, if that is known. */
+void tw_conn_announce(struct sock *sk, struct tw_conn *conn, __u32 pid, __u32 flags, __u32 error);
+/* Like tw_conn_find(), but sure that the state is not that of an earlier socket at this address. */
+struct tw_conn *tw_conn_known(struct sock *sk);
+/* A target listens on it. */
+void tw_conn_listens(struct sock *sk);
+/* enum tw_role of a socket whose establishment was not seen. */
+__u8 tw_conn_open_role(struct sock *sk);
 /* A Unix listener became readable: somebody connected. */
 void tw_conn_unix_connect(struct sock *listener);
 /* Data came for a Unix socket that is not followed: follows it if it was connected to a target. */

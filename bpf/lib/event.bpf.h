@@ -27,14 +27,14 @@ static __always_inline void tw_fill_hdr(struct tw_ev_hdr *hdr, __u64 now_ns, __u
  * Space for one record of the given struct, header filled; NULL (and counted) when the ring is
  * full. The size is a compile-time constant because the verifier asks for one.
  */
-#define tw_reserve(now_ns, NAME, type_)                                                            \
-	({                                                                                         \
-		type_ *__ev = bpf_ringbuf_reserve(&events, sizeof(type_), 0);                      \
-		if (__ev)                                                                          \
-			tw_fill_hdr(&__ev->hdr, now_ns, TW_EV_##NAME, sizeof(type_));              \
-		else                                                                               \
-			tw_count(TW_CNT_RING_FULL);                                                \
-		__ev;                                                                              \
+#define tw_reserve(now_ns, NAME, type_)                                               \
+	({                                                                            \
+		type_ *__ev = bpf_ringbuf_reserve(&events, sizeof(type_), 0);         \
+		if (__ev)                                                             \
+			tw_fill_hdr(&__ev->hdr, now_ns, TW_EV_##NAME, sizeof(type_)); \
+		else                                                                  \
+			tw_count(TW_CNT_RING_FULL);                                   \
+		__ev;                                                                 \
 	})
 
 #define tw_submit(ev) bpf_ringbuf_submit(ev, tw_wake_flags())

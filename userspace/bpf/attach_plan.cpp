@@ -9,7 +9,8 @@ namespace tailwhy {
 namespace {
 
 // Without these nothing here can work.
-constexpr tw_feature kBase[] = {TW_FEAT_TP_BTF, TW_FEAT_TASK_STORAGE, TW_FEAT_ITER};
+constexpr tw_feature kBase[] = {TW_FEAT_TP_BTF, TW_FEAT_TASK_STORAGE, TW_FEAT_ITER, TW_FEAT_RINGBUF,
+                                TW_FEAT_PT_REGS};
 
 std::string lacking(const KernelFeatures& features, tw_feature feature) {
   const std::string& because = features.of(feature).because;
@@ -102,7 +103,8 @@ Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,
       plan.missing.push_back({&hook, false, reasons});
     }
   }
-  plan.accept_seen = plan.has_program("sys_exit_tp");
+  plan.io_by_syscall = plan.has_program("sys_io_tp");
+  plan.accept_seen = plan.io_by_syscall || plan.has_program("sys_exit_tp");
   return plan;
 }
 

@@ -59,7 +59,8 @@ struct AttachPlan {
   std::vector<PlannedHook> hooks;  ///< in the order of attaching
   std::vector<MissingHook> missing;
   bool conns_by_address = false;
-  bool accept_seen = false;  ///< accept(2) has a hook
+  bool io_by_syscall = false;  ///< socket calls are seen when the system call returns
+  bool accept_seen = false;    ///< accept(2) has a hook
 
   [[nodiscard]] bool has_program(std::string_view name) const;
   [[nodiscard]] const PlannedHook* find(std::string_view hook) const;

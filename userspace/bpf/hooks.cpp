@@ -19,7 +19,19 @@ constexpr HookProgram kIoTp[] = {
     {"sock_send_tp", {TW_FEAT_SOCK_LENGTH_TP}},
     {"sock_recv_tp", {TW_FEAT_SOCK_LENGTH_TP}},
 };
+constexpr HookProgram kIoFx[] = {
+    {"inet_send_fx", {TW_FEAT_FEXIT}},
+    {"inet6_send_fx", {TW_FEAT_FEXIT}},
+    {"unix_send_fx", {TW_FEAT_FEXIT}},
+    {"sendpage_fx", {TW_FEAT_FEXIT, TW_FEAT_KERNEL_SENDPAGE}, true},
+    {"inet_recv_fx", {TW_FEAT_FEXIT}},
+    {"inet6_recv_fx", {TW_FEAT_FEXIT}},
+    {"unix_recv_fx", {TW_FEAT_FEXIT}},
+};
+constexpr HookProgram kIoSys[] = {{"sys_io_tp", {TW_FEAT_SYS_EXIT_TP}}};
 constexpr HookProgram kReadyTp[] = {{"data_ready_tp", {TW_FEAT_DATA_READY_TP}}};
+constexpr HookProgram kReadyFe[] = {{"data_ready_fe", {TW_FEAT_FEXIT}}};
+constexpr HookProgram kReadyProbe[] = {{"tcp_probe_tp", {TW_FEAT_TCP_PROBE_TP}}};
 constexpr HookProgram kRetransmit[] = {{"retransmit_tp", {TW_FEAT_RETRANSMIT_TP}}};
 constexpr HookProgram kReset[] = {
     {"reset_in_tp", {TW_FEAT_RESET_TP}},
@@ -37,8 +49,19 @@ constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
 constexpr HookVariant kThreadsBy[] = {{"iterator", kThreads}};
 constexpr HookVariant kStateBy[] = {{"tracepoint", kState}};
 constexpr HookVariant kFindBy[] = {{"iterators", kFind}};
-constexpr HookVariant kIoBy[] = {{"tracepoints", kIoTp}};
-constexpr HookVariant kReadyBy[] = {{"tracepoint", kReadyTp}};
+constexpr HookVariant kIoBy[] = {
+    {"tracepoints", kIoTp},
+    {"fexit", kIoFx},
+    {.name = "system calls",
+     .programs = kIoSys,
+     .lacks = "io_uring, 32-bit processes, and connections that nobody accepts",
+     .conns_by_address = true},
+};
+constexpr HookVariant kReadyBy[] = {
+    {"tracepoint", kReadyTp},
+    {"fentry", kReadyFe},
+    {"tcp_probe", kReadyProbe, "Unix sockets, and data that comes with the handshake"},
+};
 constexpr HookVariant kRetransmitBy[] = {{"tracepoint", kRetransmit}};
 constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
 constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};

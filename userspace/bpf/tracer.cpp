@@ -50,6 +50,7 @@ tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uin
   cfg.want_payload = config.want_payload;
   cfg.want_accept = plan.accept_seen;
   cfg.conns_by_address = plan.conns_by_address;
+  cfg.io_by_syscall = plan.io_by_syscall;
   return cfg;
 }
 
@@ -86,6 +87,11 @@ Result<> Tracer::Impl::load(std::string* refused) {
   tracer_bpf* skel = skeleton.get();
   skel->rodata->cfg = to_rodata(config, plan, *level);
   bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
+  // Maps that only some variants use: their memory is taken in advance, so leave as little of them
+  // as can be. Socket storage must not even be made where the kernel has none.
+  if (plan.conns_by_address) bpf_map__set_autocreate(skel->maps.conns, false);
+  if (!plan.conns_by_address) bpf_map__set_max_entries(skel->maps.conns_by_addr, 1);
+  if (!plan.accept_seen) bpf_map__set_max_entries(skel->maps.accepts, 1);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skel->obj) {
     bpf_program__set_autoload(program, plan.has_program(bpf_program__name(program)));

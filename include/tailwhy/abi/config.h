@@ -13,8 +13,8 @@ struct tw_config {
 	__u32 pidns_level; /* depth of the loader's PID namespace: its numbers are used */
 	__u8 want_payload;
 	__u8 want_accept; /* accept(2) is seen: remember its stamp */
-	__u8 conns_by_address; /* sockets are hash keys: the system-call variant is in use */
-	__u8 _pad;
+	__u8 conns_by_address; /* sockets are keys of a hash instead of having storage */
+	__u8 io_by_syscall; /* socket calls are seen when the system call returns, not within it */
 };
 TW_ABI_SIZE(struct tw_config, 24);
 

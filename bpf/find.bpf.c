@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
+/* Sockets that are open at the attach: two passes of an iterator over the targets' files. */
+#include "lib/conn.bpf.h"
+#include "lib/sock.bpf.h"
+#include "lib/task.bpf.h"
+
+static __always_inline void found_listener(struct sock *sk)
+{
+	tw_conn_listens(sk);
+	if (!tw_conn_get(sk))
+		tw_conn_follow(sk, TW_ROLE_LISTENER);
+}
+
+static __always_inline void found_open(struct sock *sk, struct tw_task *task)
+{
+	struct tcp_sock *tcp = tw_tcp_of(sk);
+	__u8 flags = TW_OPEN_EXISTING;
+	__u32 copied;
+	struct tw_conn *conn;
+
+	if (tw_conn_known(sk))
+		return;
+	conn = tw_conn_follow(sk, tw_conn_open_role(sk));
+	if (!conn)
+		return;
+	if (tcp) {
+		copied = TW_SK(tcp, copied_seq);
+		conn->copied_seq = copied;
+		conn->flags |= TW_CONN_SEQ_KNOWN;
+		if (TW_SK(tcp, rcv_nxt) != copied)
+			flags |= TW_OPEN_UNREAD;
+	} else if (TW_SK(sk, sk_receive_queue.qlen)) {
+		flags |= TW_OPEN_UNREAD;
+	}
+	tw_conn_announce(sk, conn, task->pid, flags, 0);
+}
+
+static __always_inline struct sock *stream_of_target(struct bpf_iter__task_file *ctx,
+						     struct tw_task **task)
+{
+	struct task_struct *owner = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *sock;
+	struct sock *sk;
+
+	if (!file || !owner)
+		return NULL;
+	*task = tw_task_get(owner);
+	if (!*task)
+		return NULL;
+	sock = bpf_sock_from_file(file);
+	if (!sock)
+		return NULL;
+	sk = sock->sk;
+	return sk && tw_is_stream(sk) ? sk : NULL;
+}
+
+/* First pass: the listeners, so that the second can tell servers' sockets from clients'. */
+SEC("?iter/task_file")
+int find_listeners(struct bpf_iter__task_file *ctx)
+{
+	struct tw_task *task;
+	struct sock *sk = stream_of_target(ctx, &task);
+
+	if (sk && sk->__sk_common.skc_state == TCP_LISTEN)
+		found_listener(sk);
+	return 0;
+}
+
+SEC("?iter/task_file")
+int find_conns(struct bpf_iter__task_file *ctx)
+{
+	struct tw_task *task;
+	struct sock *sk = stream_of_target(ctx, &task);
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||
+	    state == TCP_FIN_WAIT2)
+		found_open(sk, task);
+	return 0;
+}
