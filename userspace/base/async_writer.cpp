@@ -6,9 +6,9 @@
 #include <cassert>
 #include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <fmt/format.h>
 #include <mutex>
-#include <signal.h>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -42,7 +42,9 @@ class AllSignalsBlocked {
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked(AllSignalsBlocked&&) = delete;
   AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(AllSignalsBlocked&&) = delete;
   ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:

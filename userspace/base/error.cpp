@@ -3,7 +3,7 @@
 #include "base/error.h"
 
 #include <cerrno>
-#include <string.h>  // strerrorname_np: unlike strerror() these never touch a shared buffer
+#include <cstring>
 #include <utility>
 
 namespace tailwhy {
@@ -32,6 +32,7 @@ ErrorCode code_of_errno(int err) noexcept {
   }
 }
 
+// Unlike strerror() the two GNU calls give constants: no shared buffer, no translation.
 std::string text_of_errno(int err) {
   const char* name = strerrorname_np(err);
   const char* description = strerrordesc_np(err);
@@ -100,7 +101,7 @@ Error Error::from_errno(std::string_view what, int err) {
 }
 
 Error Error::from_errno(std::string_view what, int err, ErrorCode code) {
-  return Error(code, std::string(what) + ": " + text_of_errno(err));
+  return {code, std::string(what) + ": " + text_of_errno(err)};
 }
 
 Error Error::wrap(std::string_view context) const& {

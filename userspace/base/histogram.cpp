@@ -102,7 +102,7 @@ Ns Histogram::percentile(double percent) const noexcept {
   constexpr std::uint64_t kPerPercent = 1'000'000;
   const auto millionths = static_cast<std::uint64_t>(
       std::llround(std::clamp(percent, 0.0, 100.0) * static_cast<double>(kPerPercent)));
-  constexpr Wide kAll = 100 * kPerPercent;
+  constexpr Wide kAll = Wide{100} * kPerPercent;
   const auto rank = static_cast<std::uint64_t>((Wide{count_} * millionths + kAll - 1) / kAll);
   if (rank <= 1) return min_ns();
   if (rank > count_ - std::max<std::uint64_t>(clamped_count_, 1)) return max_ns();

@@ -55,7 +55,7 @@ Result<LineFile> LineFile::open(std::string path, mode_t mode) {
 }
 
 LineFile LineFile::adopt(UniqueFd fd, std::string name) {
-  return LineFile(std::move(fd), std::move(name), 0, false);
+  return {std::move(fd), std::move(name), 0, false};
 }
 
 void LineFile::take(UniqueFd fd) {

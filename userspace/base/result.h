@@ -25,8 +25,16 @@ class BadResultAccess : public std::exception {
   std::string what_;
 };
 
-/// A T, or the reason why there is none. Check it, then use `*` and `->`.
 template <class T = void>
+class [[nodiscard]] Result;
+
+/// What a Result<T> may take as its value: all that makes a T, but for another Result or an Error.
+template <class U, class T>
+concept ValueFor = !std::is_same_v<std::remove_cvref_t<U>, Result<T>> &&
+                   !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_constructible_v<T, U>;
+
+/// A T, or the reason why there is none. Check it, then use `*` and `->`.
+template <class T>
 class [[nodiscard]] Result {
   static_assert(std::is_object_v<T> && !std::is_array_v<T>, "use a pointer for a reference");
   static_assert(!std::is_same_v<std::remove_cv_t<T>, Error>, "an Error is never a value");
@@ -36,12 +44,12 @@ class [[nodiscard]] Result {
   using error_type = Error;
 
   /// Implicit from whatever T is made from implicitly; braces mean T.
-  template <class U = T>
-  requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
-           !std::is_same_v<std::remove_cvref_t<U>, Error> &&
-           std::is_constructible_v<T, U>) explicit(!std::is_convertible_v<U, T>) Result(U&& value)
+  template <ValueFor<T> U = T>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload,google-explicit-constructor): ValueFor
+  explicit(!std::is_convertible_v<U, T>) Result(U&& value)
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
+  // NOLINTNEXTLINE(google-explicit-constructor): `return error;` is the point
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }
@@ -102,6 +110,7 @@ class [[nodiscard]] Result<void> {
   using error_type = Error;
 
   Result() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): `return error;` is the point
   Result(Error error) : error_(std::move(error)) {}
 
   bool has_value() const noexcept { return !error_.has_value(); }
