@@ -64,9 +64,36 @@ std::vector<SyscallErrors> group_syscall_errors(std::span<const SyscallCount> co
   return rows;
 }
 
+void fold_ended_threads(std::vector<SyscallCount>& counts) {
+  for (SyscallCount& row : counts)
+    row.pid = row.tid = 0;
+  std::sort(counts.begin(), counts.end(), by_key);
+  std::vector<SyscallCount> folded;
+  for (const SyscallCount& row : counts) {
+    if (!folded.empty() && key(folded.back()) == key(row))
+      folded.back().count += row.count;
+    else
+      folded.push_back(row);
+  }
+  counts = std::move(folded);
+}
+
 void SyscallTally::update(std::vector<SyscallCount> cumulative) {
   now_ = std::move(cumulative);
   std::sort(now_.begin(), now_.end(), by_key);
+}
+
+// What a vanished row had counted is in the row of thread 0 now, and was told before.
+void SyscallTally::take_off_moved(std::vector<SyscallCount>& added) const {
+  for (const SyscallCount& old : before_) {
+    const auto row = std::lower_bound(now_.begin(), now_.end(), old, by_key);
+    if (row != now_.end() && key(*row) == key(old)) continue;
+    SyscallCount folded = old;
+    folded.pid = folded.tid = 0;
+    const auto target = std::lower_bound(added.begin(), added.end(), folded, by_key);
+    if (target != added.end() && key(*target) == key(folded))
+      target->count -= std::min(target->count, old.count);
+  }
 }
 
 std::vector<SyscallErrors> SyscallTally::take_interval() {
@@ -77,6 +104,7 @@ std::vector<SyscallErrors> SyscallTally::take_interval() {
     const bool same = old != before_.end() && key(*old) == key(row) && old->count <= row.count;
     if (same) row.count -= old->count;
   }
+  take_off_moved(added);
   before_ = now_;
   return group_syscall_errors(added);
 }

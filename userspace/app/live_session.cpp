@@ -1,0 +1,410 @@
+#include "app/live_session.h"
+
+#include "app/run_info_json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "bpf/features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+namespace tailwhy {
+
+namespace {
+
+// The last word on whether all targets are gone is spoken this long after the last exit: until then
+// the ring may still hold the news of a child.
+constexpr Ns kGoneDelayNs = 150'000'000;
+// New processes are looked for this often with --follow.
+constexpr Ns kFollowPeriodNs = 250'000'000;
+// Rows of threads that have ended; beyond, they are added up per call and errno.
+constexpr std::size_t kEndedRows = 4096;
+
+// The second signal: no time for anything but the exit status.
+void leave_now(int signal_number) { _exit(128 + signal_number); }
+
+UniqueFd make_timer(Ns first_ns, Ns period_ns) {
+  UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  itimerspec spec{};
+  spec.it_value.tv_sec = static_cast<time_t>(first_ns / kNsPerSec);
+  spec.it_value.tv_nsec = static_cast<long>(first_ns % kNsPerSec);
+  spec.it_interval.tv_sec = static_cast<time_t>(period_ns / kNsPerSec);
+  spec.it_interval.tv_nsec = static_cast<long>(period_ns % kNsPerSec);
+  if (fd) timerfd_settime(fd.get(), 0, &spec, nullptr);
+  return fd;
+}
+
+void drain(int fd) {
+  std::uint64_t count = 0;
+  while (::read(fd, &count, sizeof(count)) > 0) {
+  }
+}
+
+}  // namespace
+
+LiveSession::LiveSession(LiveConfig config) : config_(std::move(config)) {}
+LiveSession::~LiveSession() = default;
+
+Result<std::unique_ptr<LiveSession>> LiveSession::create(LiveConfig config) {
+  std::unique_ptr<LiveSession> session(new LiveSession(std::move(config)));
+  if (auto started = session->start(); !started) return std::move(started).error();
+  return session;
+}
+
+Result<> LiveSession::start() {
+  if (auto found = find_targets(); !found) return found;
+  if (auto attached = attach(); !attached) return attached;
+  describe();
+  return {};
+}
+
+Result<> LiveSession::find_targets() {
+  if (!config_.command.empty()) {
+    auto spawned = SpawnedProcess::spawn(config_.command);
+    if (!spawned) return std::move(spawned).error();
+    spawned_ = std::move(*spawned);
+    config_.targets.pids = {spawned_->pid()};
+  }
+  auto matcher = TargetMatcher::create(config_.targets);
+  if (!matcher) return std::move(matcher).error();
+  matcher_ = std::move(*matcher);
+  auto selection = select_targets(proc_, *matcher_, getpid());
+  if (!selection) return std::move(selection).error();
+  for (const std::string& note : selection->notes) log_warn("{}", note);
+  for (Match& match : selection->matches) {
+    const pid_t pid = match.process.id.pid;
+    config_.tracer.pids.push_back(static_cast<std::uint32_t>(pid));
+    processes_.emplace(pid, std::move(match.process));
+  }
+  return {};
+}
+
+// The kernel has the last word on each program: what it refuses is planned around, and said.
+Result<> LiveSession::attach() {
+  Result<KernelFeatures> features = KernelFeatures::all(Support::Unknown);
+  if (!features) return std::move(features).error();
+  for (const tw_feature feature : config_.disabled_features) {
+    features->set(feature, Support::No, "disabled by option");
+  }
+  PlanOptions options{.groups = config_.groups};
+  while (true) {
+    auto plan = plan_hooks(hook_table(), *features, options);
+    if (!plan) return std::move(plan).error();
+    std::string refused;
+    auto tracer = Tracer::create(config_.tracer, *plan, &refused);
+    if (tracer) {
+      note_missing(*plan);
+      tracer_.emplace(std::move(*tracer));
+      break;
+    }
+    if (refused.empty()) return std::move(tracer).error();
+    log_debug("the kernel refused {}: {}", refused, tracer.error().to_string());
+    options.refused.push_back({refused, tracer.error().to_string()});
+  }
+  auto source = LiveSource::create(*tracer_, {.interval_ns = config_.interval_ns});
+  if (!source) return std::move(source).error();
+  source_ = std::move(*source);
+  return {};
+}
+
+void LiveSession::note_missing(const AttachPlan& plan) {
+  for (const PlannedHook& hook : plan.hooks) info_.hooks.emplace_back(hook.variant->name);
+  for (const MissingHook& hook : plan.missing) {
+    info_.missing.push_back(hook.unwanted
+                                ? fmt::format("{} (switched off)", hook.hook->gives)
+                                : fmt::format("{} ({})", hook.hook->gives, hook.because));
+  }
+}
+
+void LiveSession::describe() {
+  fill_host(info_);
+  info_.command_line = config_.command_line;
+  info_.attached_ns = mono_now();
+  info_.clock = sample_clock_offset();
+  for (const auto& [pid, process] : processes_) {
+    info_.targets.push_back({static_cast<std::uint32_t>(pid), process.comm, process.exe});
+  }
+  if (spawned_) {
+    info_.target_text = config_.command.front();
+  } else if (processes_.empty()) {
+    info_.target_text = "nothing yet";
+  } else {
+    const auto& first = *processes_.begin();
+    info_.target_text = fmt::format("{} (pid {}", first.second.comm, first.first);
+    if (processes_.size() > 1) {
+      info_.target_text += fmt::format(" and {} more", processes_.size() - 1);
+    }
+    info_.target_text += ")";
+  }
+}
+
+void LiveSession::add_process(const Process& process, Baseline baseline) {
+  if (auto watched = exits_->add(process.id); !watched) log_debug("{}", watched.error().message());
+  if (auto added = resources_->add(process.id, baseline); !added) {
+    log_debug("{}", added.error().message());
+  }
+  processes_.insert_or_assign(process.id.pid, process);
+}
+
+Result<> LiveSession::watch() {
+  auto exits = ExitWatch::create(proc_);
+  if (!exits) return std::move(exits).error();
+  exits_.emplace(std::move(*exits));
+  resources_.emplace(proc_, mono_now());
+  const std::map<pid_t, Process> processes = std::exchange(processes_, {});
+  for (const auto& [pid, process] : processes) {
+    add_process(process, spawned_ ? Baseline::Birth : Baseline::Now);
+  }
+  if (!processes_.empty()) {
+    if (auto net = read_net_counters(proc_, processes_.begin()->first)) net_before_ = *net;
+  }
+  if (auto added = source_->add_fd(exits_->fd(), [this] { on_exits(); }); !added) return added;
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    sigaddset(&signals, signal_number);
+  }
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal_fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signal_fd_) return Error::from_errno("watch for signals", errno);
+  if (auto added = source_->add_fd(signal_fd_.get(), [this] { on_signal(); }); !added) return added;
+
+  if (config_.duration_ns != 0) {
+    deadline_fd_ = make_timer(config_.duration_ns, 0);
+    auto added = source_->add_fd(deadline_fd_.get(), [this] {
+      drain(deadline_fd_.get());
+      end_ = SessionEnd::Duration;
+      source_->request_stop();
+    });
+    if (!added) return added;
+  }
+  const bool following = matcher_->spec().follow;
+  if (following) scanner_.emplace(proc_, *std::exchange(matcher_, std::nullopt), getpid());
+  follow_fd_ = following ? make_timer(kFollowPeriodNs, kFollowPeriodNs)
+                         : UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  return source_->add_fd(follow_fd_.get(), [this] { on_timer(); });
+}
+
+Result<> LiveSession::start_recording() {
+  if (config_.record_path.empty()) return {};
+  auto writer = CaptureWriter::create(
+      config_.record_path,
+      {.header_json = to_json(info_), .tick_interval_ns = config_.interval_ns});
+  if (!writer) return std::move(writer).error();
+  recording_ = std::move(*writer);
+  return {};
+}
+
+Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
+  sinks_ = sinks;
+  analysis_ = std::make_unique<Analysis>(sinks, config_.flow);
+  analysis_->set_side_source(this);
+  analysis_->set_source_stats([this] { return source_->stats(); });
+  analysis_->want_secrets(!config_.record_path.empty() && !config_.record_payload);
+  if (auto recording = start_recording(); !recording) return std::move(recording).error();
+  if (auto watched = watch(); !watched) return std::move(watched).error();
+  if (auto own = read_own_usage()) own_before_ = *own;
+  analysis_->start(info_);
+  if (spawned_) {
+    if (auto released = spawned_->release(); !released) return std::move(released).error();
+  }
+  if (config_.ready_fd >= 0 && ::write(config_.ready_fd, "1\n", 2) != 2) {
+    log_warn("tell readiness on descriptor {}: it cannot be written to", config_.ready_fd);
+  }
+  const std::stop_source never;
+  auto ran = source_->run(*this, never.get_token());
+  auto finished = analysis_->finish(mono_now());
+  if (recording_) {
+    if (auto written = recording_->finish(); !written && finished) finished = std::move(written);
+  }
+  if (spawned_ && end_ == SessionEnd::Duration) {
+    if (auto ended = spawned_->terminate(5 * kNsPerSec); !ended) {
+      log_warn("{}", ended.error().message());
+    }
+  }
+  if (!ran) return std::move(ran).error();
+  if (!finished) return std::move(finished).error();
+  return end_;
+}
+
+const Report& LiveSession::total() const { return analysis_->total(); }
+
+void LiveSession::on_event(const EventView& event) {
+  if (const auto* fork = std::get_if<const tw_ev_task_fork*>(&event)) {
+    if (auto process = read_process(proc_, static_cast<pid_t>((*fork)->pid))) {
+      add_process(*process, Baseline::Birth);
+    }
+  } else if (const auto* exit = std::get_if<const tw_ev_task_exit*>(&event)) {
+    ended_threads_.push_back({(*exit)->pid, (*exit)->tid});
+  }
+  analysis_->on_event(event);
+  if (recording_) record(event);
+}
+
+void LiveSession::record(const EventView& event) {
+  spans_.clear();
+  if (std::holds_alternative<DataView>(event) && !config_.record_payload) {
+    for (const SecretSpan& secret : analysis_->secrets()) {
+      spans_.push_back({secret.offset, secret.size});
+    }
+  }
+  recording_->add(bytes_of(event), spans_,
+                  config_.record_payload ? TailBytes::Keep : TailBytes::Mask);
+}
+
+void LiveSession::on_tick(Ns now_ns) {
+  analysis_->set_clock(sample_clock_offset());
+  analysis_->on_tick(now_ns);
+  if (recording_) {
+    recording_->add_tick(now_ns);
+    if (auto failure = recording_->take_failure()) log_error("{}", failure->to_string());
+  }
+  if (exits_->polled() > 0) on_exits();
+  if (progress_) progress_(now_ns - info_.attached_ns, analysis_->total());
+}
+
+SideData LiveSession::take(Ns now_ns) {
+  SideData side;
+  if (auto counters = tracer_->read_counters()) side.counters = *counters;
+  collect_syscalls(side);
+  const ResourceSample sample = resources_->sample(now_ns);
+  side.resources = to_resource_use(sample.total, sample);
+  if (net_before_ && !processes_.empty()) {
+    if (auto net = read_net_counters(proc_, processes_.begin()->first)) {
+      if (const auto added = difference(*net_before_, *net)) {
+        side.namespace_known = true;
+        side.listen_overflows = added->listen_overflows;
+        side.listen_drops = added->listen_drops;
+      }
+    }
+  }
+  if (auto own = read_own_usage()) {
+    side.self.cpu_ns = own->cpu_ns() - own_before_.cpu_ns();
+    side.self.rss_bytes = own->rss_bytes;
+    side.self.peak_rss_bytes = own->peak_rss_bytes;
+  }
+  sample_programs(now_ns);
+  side.self.programs_known = programs_known_;
+  side.self.programs_cpu_share = programs_share_;
+  if (recording_) {
+    side.not_recorded = recording_->stats().dropped_events;
+    recording_->add_side({now_ns, kSideDataName, to_json(side)});
+  }
+  return side;
+}
+
+// Rows of the kernel's map, and what became of the rows of threads that have ended: those are read
+// a last time and deleted, so that the map has room for as many threads as may come.
+void LiveSession::collect_syscalls(SideData& side) {
+  side.syscalls_known = config_.groups.has(HookGroup::Syscalls) &&
+                        tracer_->plan().find("sys_exit") != nullptr;
+  if (!side.syscalls_known) return;
+  const std::vector<ThreadId> ended = std::exchange(ended_threads_, {});
+  auto rows = tracer_->read_syscall_errors();
+  if (!rows) {
+    log_debug("{}", rows.error().message());
+    return;
+  }
+  for (const SyscallErrorRow& row : *rows) {
+    const SyscallCount count{row.key.pid, row.key.tid, row.key.nr, row.key.error, row.count};
+    const ThreadId thread{row.key.pid, row.key.tid};
+    const bool over = std::find(ended.begin(), ended.end(), thread) != ended.end();
+    (over ? ended_syscalls_ : side.syscalls).push_back(count);
+  }
+  if (!ended.empty()) {
+    if (auto forgotten = tracer_->forget_threads(ended); !forgotten) {
+      log_debug("{}", forgotten.error().message());
+    }
+  }
+  if (ended_syscalls_.size() > kEndedRows) fold_ended_threads(ended_syscalls_);
+  side.syscalls.insert(side.syscalls.end(), ended_syscalls_.begin(), ended_syscalls_.end());
+}
+
+void LiveSession::sample_programs(Ns now_ns) {
+  if (now_ns < next_programs_ns_) return;
+  next_programs_ns_ = now_ns + 10 * kNsPerSec;
+}
+
+void LiveSession::on_signal() {
+  signalfd_siginfo received{};
+  while (::read(signal_fd_.get(), &received, sizeof(received)) == sizeof(received)) {
+    const int signal_number = static_cast<int>(received.ssi_signo);
+    if (signal_number == SIGHUP || signal_number == SIGUSR1) {
+      for (Sink* sink : sinks_) sink->reopen();
+      analysis_->on_lifecycle({LifecycleEvent::Kind::Reopened, mono_now(), 0, {}});
+      continue;
+    }
+    std::signal(SIGINT, leave_now);
+    std::signal(SIGTERM, leave_now);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+    end_ = SessionEnd::Stopped;
+    source_->request_stop();
+    return;
+  }
+}
+
+void LiveSession::on_exits() {
+  for (const ProcessExit& exit : exits_->collect()) {
+    processes_.erase(exit.id.pid);
+    const Ns now_ns = mono_now();
+    std::string text = exit.status ? exit.status->describe() : "status unknown";
+    analysis_->on_lifecycle({LifecycleEvent::Kind::TargetExit, now_ns,
+                             static_cast<std::uint32_t>(exit.id.pid), text});
+    last_exit_ = fmt::format("target {} exited ({}) after {:.1f} s", exit.id.pid, text,
+                             static_cast<double>(now_ns - info_.attached_ns) / 1e9);
+  }
+  if (spawned_) spawned_->try_wait();
+  if (!processes_.empty() || scanner_) return;
+  itimerspec once{};
+  once.it_value.tv_nsec = static_cast<long>(kGoneDelayNs);
+  timerfd_settime(follow_fd_.get(), 0, &once, nullptr);
+}
+
+void LiveSession::on_timer() {
+  drain(follow_fd_.get());
+  if (scanner_) {
+    follow_targets();
+  } else if (processes_.empty()) {
+    end_ = SessionEnd::TargetsGone;
+    source_->request_stop();
+  }
+}
+
+void LiveSession::follow_targets() {
+  std::vector<ProcessId> traced;
+  for (const auto& [pid, process] : processes_) traced.push_back(process.id);
+  auto found = scanner_->scan(traced, boot_now());
+  if (!found) {
+    log_error("{}", found.error().to_string());
+    return;
+  }
+  std::vector<std::uint32_t> pids;
+  for (const Match& match : found->matches) {
+    pids.push_back(static_cast<std::uint32_t>(match.process.id.pid));
+  }
+  if (pids.empty()) return;
+  if (auto added = tracer_->add_targets(pids); !added) {
+    log_error("{}", added.error().to_string());
+    return;
+  }
+  for (const Match& match : found->matches) {
+    add_process(match.process, Baseline::Now);
+    analysis_->on_lifecycle({LifecycleEvent::Kind::TargetFound, mono_now(),
+                             static_cast<std::uint32_t>(match.process.id.pid),
+                             match.process.comm});
+  }
+}
+
+}  // namespace tailwhy

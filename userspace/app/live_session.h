@@ -1,0 +1,122 @@
+// A live trace from its targets to its end: finds the processes, loads the programs, samples what is
+// no event, watches the targets, and stops when told, when time is up or when the targets are gone.
+#pragma once
+
+#include "app/analysis.h"
+#include "base/handle.h"
+#include "bpf/attach_plan.h"
+#include "bpf/live_source.h"
+#include "bpf/tracer.h"
+#include "events/capture_writer.h"
+#include "model/run_info.h"
+#include "targets/follow.h"
+#include "targets/net_counters.h"
+#include "targets/own_usage.h"
+#include "targets/resources.h"
+#include "targets/selector.h"
+#include "targets/spawn.h"
+#include "targets/watch.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace tailwhy {
+
+struct LiveConfig {
+  TargetSpec targets;
+  std::vector<std::string> command;  ///< `-- CMD`: started and traced; instead of targets
+  HookGroups groups = HookGroups::all();
+  std::vector<tw_feature> disabled_features;
+  TracerConfig tracer;
+  FlowLimits flow;
+  Ns interval_ns = kNsPerSec;
+  Ns duration_ns = 0;       ///< 0: until stopped
+  std::string record_path;  ///< empty: no recording
+  bool record_payload = false;  ///< keep what could be secret
+  int ready_fd = -1;        ///< gets one line once everything is attached
+  std::string command_line;
+};
+
+/// Why a session ended.
+enum class SessionEnd : std::uint8_t { Duration, Stopped, TargetsGone };
+
+class LiveSession final : private SideSource, private EventHandler {
+ public:
+  /// Finds the targets and attaches. Nothing is lost from here on: run() soon.
+  static Result<std::unique_ptr<LiveSession>> create(LiveConfig config);
+  ~LiveSession() override;
+  LiveSession(const LiveSession&) = delete;
+  LiveSession& operator=(const LiveSession&) = delete;
+
+  [[nodiscard]] const RunInfo& info() const { return info_; }
+
+  /// Called on the session's thread for SIGHUP and SIGUSR1 (outputs reopen) and for the first SIGINT
+  /// or SIGTERM (the session ends). A second one ends the process with 130 or 143.
+  Result<SessionEnd> run(const std::vector<Sink*>& sinks);
+  /// Called at each tick with the time since the attach, for a progress line.
+  void set_progress(std::function<void(Ns elapsed_ns, const Report& total)> progress) {
+    progress_ = std::move(progress);
+  }
+  [[nodiscard]] const Report& total() const;
+  /// "target 1234 exited (status 0) after 3.2 s" of the last target that did; empty: none.
+  [[nodiscard]] const std::string& last_exit() const { return last_exit_; }
+
+ private:
+  explicit LiveSession(LiveConfig config);
+  Result<> start();
+  Result<> find_targets();
+  Result<> attach();
+  Result<> start_recording();
+  Result<> watch();
+  void describe();
+  void note_missing(const AttachPlan& plan);
+
+  void on_event(const EventView& event) override;
+  void on_tick(Ns now_ns) override;
+  SideData take(Ns now_ns) override;
+
+  void add_process(const Process& process, Baseline baseline);
+  void on_signal();
+  void on_exits();
+  void on_timer();
+  void follow_targets();
+  void collect_syscalls(SideData& side);
+  void record(const EventView& event);
+  void sample_programs(Ns now_ns);
+
+  LiveConfig config_;
+  ProcFs proc_;
+  RunInfo info_;
+  std::optional<TargetMatcher> matcher_;
+  std::optional<FollowScanner> scanner_;
+  std::optional<SpawnedProcess> spawned_;
+  std::map<pid_t, Process> processes_;  // alive
+  std::optional<Tracer> tracer_;
+  std::unique_ptr<LiveSource> source_;
+  std::optional<ExitWatch> exits_;
+  std::optional<ResourceSampler> resources_;
+  std::optional<NetCounters> net_before_;
+  std::unique_ptr<CaptureWriter> recording_;
+  std::unique_ptr<Analysis> analysis_;
+  std::vector<Sink*> sinks_;
+  UniqueFd signal_fd_;
+  UniqueFd deadline_fd_;
+  UniqueFd follow_fd_;
+  SessionEnd end_ = SessionEnd::Stopped;
+  std::string last_exit_;
+  std::vector<ThreadId> ended_threads_;
+  std::vector<SyscallCount> ended_syscalls_;  // of threads whose rows were deleted
+  double programs_share_ = 0;
+  bool programs_known_ = false;
+  Ns next_programs_ns_ = 0;
+  OwnUsage own_before_;
+  std::vector<PayloadSpan> spans_;
+  std::function<void(Ns, const Report&)> progress_;
+};
+
+}  // namespace tailwhy

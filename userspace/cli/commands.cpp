@@ -1,0 +1,168 @@
+#include "cli/commands.h"
+
+#include "app/live_session.h"
+#include "app/replay_session.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "cli/gates.h"
+#include "cli/options.h"
+#include "cli/outputs.h"
+#include "cli/terminal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include <unistd.h>
+
+namespace tailwhy {
+
+namespace {
+
+Result<> print(std::string_view text) { return write_all(STDOUT_FILENO, text, "standard output"); }
+
+Result<HookGroups> groups_of(const Options& o) {
+  HookGroups groups = HookGroups::all();
+  for (std::size_t i = 0; i < kHookGroups; ++i) {
+    const auto group = static_cast<HookGroup>(i);
+    if (std::find(o.without.begin(), o.without.end(), to_string(group)) != o.without.end()) {
+      groups.without(group);
+    }
+  }
+  return groups;
+}
+
+Result<std::vector<Gate>> gates_of(const Options& o) {
+  std::vector<Gate> gates;
+  for (const std::string& text : o.fail_if) {
+    auto gate = parse_gate(text);
+    if (!gate) return std::move(gate).error();
+    gates.push_back(std::move(*gate));
+  }
+  return gates;
+}
+
+LiveConfig live_config(const Options& o, HookGroups groups) {
+  LiveConfig config;
+  config.targets.pids.assign(o.pids.begin(), o.pids.end());
+  config.targets.ports = o.ports;
+  config.targets.comms = o.comms;
+  config.targets.follow = o.follow;
+  config.targets.include_children = !o.no_children;
+  config.command = o.run;
+  config.groups = groups;
+  for (const std::string& name : o.disable_features) {
+    if (const auto feature = feature_by_name(name)) config.disabled_features.push_back(*feature);
+  }
+  config.tracer.ring_size_bytes = static_cast<std::uint32_t>(o.ring_bytes);
+  config.tracer.ring_wake_bytes =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(o.ring_bytes / 8, 64U << 10U));
+  config.tracer.want_payload = o.capture_bytes > 0;
+  config.tracer.request_capture_bytes = static_cast<std::uint32_t>(o.capture_bytes);
+  config.interval_ns = o.interval_ns;
+  config.duration_ns = o.duration_ns;
+  config.ready_fd = o.ready_fd;
+  config.command_line = o.command_line;
+  if (o.command == Command::Record) {
+    config.record_path = o.output;
+    config.record_payload = o.keep_payload;
+  }
+  return config;
+}
+
+Result<> trace(const Options& o) {
+  auto gates = gates_of(o);
+  if (!gates) return std::move(gates).error();
+  auto groups = groups_of(o);
+  if (!groups) return std::move(groups).error();
+  auto session = LiveSession::create(live_config(o, *groups));
+  if (!session) return std::move(session).error();
+  LiveSession& live = **session;
+  auto outputs = Outputs::create(o);
+  if (!outputs) return std::move(outputs).error();
+  Progress progress(o);
+  progress.start(live.info());
+  live.set_progress([&](Ns elapsed_ns, const Report& total) {
+    progress.update(elapsed_ns, total);
+  });
+  auto ended = live.run((*outputs)->sinks());
+  progress.stop();
+  if (!ended) return std::move(ended).error();
+  if (*ended == SessionEnd::TargetsGone) {
+    log_notice(o, live.last_exit());
+    if (live.total().self.events == 0) {
+      return Error(ErrorCode::NotFound, live.last_exit() + ": before it did anything",
+                   "is it the process that serves? a master's children are traced with it");
+    }
+  }
+  if (o.command == Command::Record) {
+    log_notice(o, fmt::format("{}: {} events, {} requests; next: tailwhy report {}", o.output,
+                              live.total().self.events, live.total().server.seen, o.output));
+  }
+  return check_gates(*gates, o.max_loss, live.total());
+}
+
+Result<> report(const Options& o) {
+  auto gates = gates_of(o);
+  if (!gates) return std::move(gates).error();
+  auto session = ReplaySession::open(o.recording, FlowLimits{});
+  if (!session) return std::move(session).error();
+  auto outputs = Outputs::create(o);
+  if (!outputs) return std::move(outputs).error();
+  if (auto ran = (*session)->run((*outputs)->sinks()); !ran) return ran;
+  return check_gates(*gates, o.max_loss, (*session)->total());
+}
+
+Result<> run(const Options& o) {
+  switch (o.command) {
+    case Command::Trace:
+    case Command::Record:
+      return trace(o);
+    case Command::Report:
+      return report(o);
+    case Command::Doctor:
+    case Command::Completion:
+    case Command::JsonSchema:
+      return Error(ErrorCode::Unsupported, "not built yet");
+    case Command::Version:
+      return print(fmt::format("tailwhy {} ({}), libbpf {}, BPF by clang {}\n", kVersion, kCommit,
+                               kLibbpfVersion, kClangVersion));
+  }
+  return {};
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "tailwhy: {}\n", error.to_string());
+  if (!error.hint().empty()) fmt::print(stderr, "  try: {}\n", error.hint());
+  return exit_code(error.code());
+}
+
+}  // namespace
+
+int run_cli(int argc, const char* const* argv) noexcept {
+  try {
+    std::signal(SIGPIPE, SIG_IGN);
+    auto parsed = parse_options(argc, argv);
+    if (!parsed) return fail(parsed.error());
+    if (!parsed->help.empty()) {
+      const auto printed = print(parsed->help);
+      return printed ? 0 : fail(printed.error());
+    }
+    const Options& o = parsed->options;
+    set_log_level(o.quiet          ? LogLevel::Error
+                  : o.verbose == 0 ? LogLevel::Warn
+                  : o.verbose == 1 ? LogLevel::Info
+                                   : LogLevel::Debug);
+    const auto result = run(o);
+    return result ? 0 : fail(result.error());
+  } catch (const std::exception& e) {
+    return fail(Error(ErrorCode::Runtime, std::string("unexpected: ") + e.what(),
+                      "this is a fault of tailwhy; please report it"));
+  }
+}
+
+}  // namespace tailwhy
