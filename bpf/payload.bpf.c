@@ -42,6 +42,9 @@ int find_tail(struct tw_call *call, struct tw_cursor *cur, __u32 rest)
 	if (!rest || rest > cur->left_bytes)
 		return 0;
 	len = rest < TW_TAIL_BYTES ? rest : TW_TAIL_BYTES;
+	barrier_var(len); /* 6.1 does not see through the copy that the compiler tests instead */
+	if (len > TW_TAIL_BYTES)
+		return 0;
 	if (!bpf_probe_read_user(&call->tail, len, (void *)(cur->base + rest - len)))
 		call->tail_len_bytes = len;
 	return 0;

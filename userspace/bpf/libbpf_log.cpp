@@ -36,6 +36,7 @@ int on_print(libbpf_print_level level, const char* format, va_list args) {
 bool is_noise(std::string_view line) {
   return line.empty() || line.starts_with("--") || line.starts_with("processed ") ||
          line.starts_with("libbpf: failed to load object") ||
+         line.starts_with("libbpf: permission error while running as root") ||
          line.starts_with("libbpf: failed to load BPF skeleton");
 }
 

@@ -7,6 +7,7 @@
 #include "bpf/libbpf_log.h"
 #include "bpf/link.h"
 #include "bpf/pid_namespace.h"
+#include "bpf/program_stats.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -200,6 +201,11 @@ Result<LossCounters> Tracer::read_counters() const {
       sums[key] += slot;
     }
   }
+  for (const LoadedProgram& program : programs()) {
+    const auto stats = read_program_stats(program.fd);
+    if (!stats) return stats.error();
+    sums[TW_CNT_PROGRAM_MISSED] += stats->missed;
+  }
   return sums;
 }
 
@@ -263,15 +269,15 @@ std::uint32_t Tracer::ring_size_bytes() const noexcept {
   return impl_->config.ring_size_bytes;
 }
 
-std::vector<int> Tracer::program_fds() const {
-  std::vector<int> fds;
-  const bpf_program* program = nullptr;
-  const bpf_object* object = impl_->skeleton.get()->obj;
-  while ((program = bpf_object__next_program(object, const_cast<bpf_program*>(program))) !=
-         nullptr) {
-    if (const int fd = bpf_program__fd(program); fd >= 0) fds.push_back(fd);
+std::vector<LoadedProgram> Tracer::programs() const {
+  std::vector<LoadedProgram> loaded;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, impl_->skeleton.get()->obj) {
+    if (const int fd = bpf_program__fd(program); fd >= 0) {
+      loaded.push_back({bpf_program__name(program), fd});
+    }
   }
-  return fds;
+  return loaded;
 }
 
 }  // namespace tailwhy

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tailwhy {
@@ -31,6 +32,11 @@ struct TracerConfig {
 struct SyscallErrorRow {
   tw_syscall_key key;
   std::uint64_t count = 0;
+};
+
+struct LoadedProgram {
+  std::string_view name;
+  int fd = -1;
 };
 
 struct ThreadId {
@@ -59,6 +65,7 @@ class Tracer {
   /// Follows these processes too, with the threads and connections that they have.
   Result<> add_targets(std::span<const std::uint32_t> pids);
 
+  /// TW_CNT_PROGRAM_MISSED is asked of the kernel, the others are our programs' own.
   [[nodiscard]] Result<LossCounters> read_counters() const;
 
   /// Counts never go down, but rows of threads that were forgotten are gone.
@@ -78,7 +85,7 @@ class Tracer {
   [[nodiscard]] int ring_fd() const noexcept;
   [[nodiscard]] std::uint32_t ring_size_bytes() const noexcept;
   /// The loaded programs, for statistics.
-  [[nodiscard]] std::vector<int> program_fds() const;
+  [[nodiscard]] std::vector<LoadedProgram> programs() const;
 
  private:
   struct Impl;

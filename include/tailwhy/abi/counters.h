@@ -4,22 +4,24 @@
 #define TAILWHY_ABI_COUNTERS_H
 
 /* X(NAME, reason in outputs, what it says, 1: an event was lost / 0: a detail is unknown) */
-#define TW_COUNTERS(X)                                                                             \
-	X(RING_FULL, "ring_full", "records dropped: the ring buffer was full", 1)                  \
-	X(CONN_ALLOC, "conn_storage", "sockets not followed: no memory for socket storage", 1)     \
-	X(TASK_ALLOC, "task_storage", "threads not followed: no memory for task storage", 1)       \
-	X(SYSCALL_MAP_FULL, "syscall_map_full", "failing system calls not counted: map full", 1)   \
-	X(PAYLOAD_UNREADABLE, "payload_unreadable",                                                \
-	  "calls without a readable buffer (sendfile, splice, io_uring)", 0)                       \
-	X(PAYLOAD_FAULT, "payload_fault", "calls whose buffer could not be read", 0)               \
-	X(ARRIVAL_FULL, "arrival_full", "segments whose arrival was not stamped: table full", 0)   \
-	X(ACCEPT_MAP_FULL, "accept_map_full", "accept calls not remembered: map full", 0)
+#define TW_COUNTERS(X)                                                                           \
+	X(RING_FULL, "ring_full", "records dropped: the ring buffer was full", 1)                \
+	X(CONN_ALLOC, "conn_storage", "sockets not followed: no memory for socket storage", 1)   \
+	X(TASK_ALLOC, "task_storage", "threads not followed: no memory for task storage", 1)     \
+	X(SYSCALL_MAP_FULL, "syscall_map_full", "failing system calls not counted: map full", 1) \
+	X(PAYLOAD_UNREADABLE, "payload_unreadable",                                              \
+	  "calls without a readable buffer (sendfile, splice, io_uring)", 0)                     \
+	X(PAYLOAD_FAULT, "payload_fault", "calls whose buffer could not be read", 0)             \
+	X(ARRIVAL_FULL, "arrival_full", "segments whose arrival was not stamped: table full", 0) \
+	X(ACCEPT_MAP_FULL, "accept_map_full", "accept calls not remembered: map full", 0)        \
+	X(PROGRAM_MISSED, "program_missed",                                                      \
+	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)
 
 enum tw_counter {
 #define TW_ROW(NAME, reason, doc, lost) TW_CNT_##NAME,
 	TW_COUNTERS(TW_ROW)
 #undef TW_ROW
-		TW_CNT_MAX
+	TW_CNT_MAX
 };
 
 #endif
