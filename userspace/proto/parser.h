@@ -3,14 +3,14 @@
 // Knows nothing of sockets, times, events or outputs.
 #pragma once
 
+#include "model/request.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "model/request.h"
 
 namespace tailwhy {
 
@@ -41,8 +41,8 @@ struct Message {
     ResponseBegin,  // offset: first byte of the final response (1xx are not reported as such)
     ResponseHead,   // `response` is set
     ResponseEnd,    // offset: one past the last byte; `end_rule` says how it is known
-    Lost,           // the parser lost its place on `side`: what follows until the next Begin is unknown
-    Tunnel,         // no further messages will come: the connection became a tunnel
+    Lost,    // the parser lost its place on `side`: what follows until the next Begin is unknown
+    Tunnel,  // no further messages will come: the connection became a tunnel
   };
   Kind kind;
   Side side;
@@ -77,11 +77,16 @@ class Parser {
  public:
   virtual ~Parser() = default;
   // `bytes` stand at stream offset `offset` of `side`.
-  virtual void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+  virtual void feed(Side side,
+                    std::uint64_t offset,
+                    std::span<const std::byte> bytes,
                     ParseOutput& out) = 0;
   // `size` bytes from `offset` on were not captured. `tail` (may be empty) are the last of them.
-  virtual void skip(Side side, std::uint64_t offset, std::uint64_t size,
-                    std::span<const std::byte> tail, ParseOutput& out) = 0;
+  virtual void skip(Side side,
+                    std::uint64_t offset,
+                    std::uint64_t size,
+                    std::span<const std::byte> tail,
+                    ParseOutput& out) = 0;
   // No more bytes will come on `side` (FIN, close, end of the run is not one).
   virtual void finish(Side side, std::uint64_t offset, ParseOutput& out) = 0;
   // The peers changed turns: the next bytes of `side` follow bytes of the other side. A parser that

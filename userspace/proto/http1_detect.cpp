@@ -1,0 +1,108 @@
+// Recognising the first line of HTTP/1 messages (see http1_detect.h).
+#include "proto/http1_detect.h"
+
+#include <array>
+#include <cstdint>
+#include <llhttp.h>
+
+namespace tailwhy {
+namespace {
+
+struct MethodRow {
+  unsigned number;
+  std::string_view name;
+};
+constexpr MethodRow kMethods[] = {
+#define TW_METHOD(number, name, text) {number, #text},
+    HTTP_METHOD_MAP(TW_METHOD)
+#undef TW_METHOD
+};
+
+constexpr std::size_t kLongestMethod = 24;  // longer tokens are no methods to anybody
+
+bool is_method_char(char c) {
+  return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_known_method(std::string_view token) {
+  for (const MethodRow& row : kMethods) {
+    if (row.name == token) return true;
+  }
+  return false;
+}
+
+Confidence detect_response(std::string_view text) {
+  constexpr std::string_view kStart = "HTTP/1.";
+  if (text.size() <= kStart.size()) {
+    return kStart.starts_with(text) ? Confidence::NeedMore : Confidence::No;
+  }
+  if (!text.starts_with(kStart) || !is_digit(text[kStart.size()])) return Confidence::No;
+  if (text.size() == kStart.size() + 1) return Confidence::NeedMore;
+  return text[kStart.size() + 1] == ' ' ? Confidence::Yes : Confidence::No;
+}
+
+// `line` has no line end. Trailing blanks are what sloppy clients send.
+bool ends_in_http1(std::string_view line) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' '))
+    line.remove_suffix(1);
+  if (line.empty() || !is_digit(line.back())) return false;
+  line.remove_suffix(1);
+  return line.ends_with(" HTTP/1.");
+}
+
+std::string_view without_empty_lines(std::string_view text) {
+  while (!text.empty() && (text.front() == '\r' || text.front() == '\n'))
+    text.remove_prefix(1);
+  return text;
+}
+
+Confidence detect_request(std::string_view text) {
+  text = without_empty_lines(text);
+  std::size_t size = 0;
+  while (size < text.size() && is_method_char(text[size]))
+    ++size;
+  if (size > kLongestMethod) return Confidence::No;
+  if (size == text.size()) return Confidence::NeedMore;
+  if (size == 0 || text[size] != ' ') return Confidence::No;
+  const std::string_view method = text.substr(0, size);
+  if (method == "PRI") return Confidence::No;  // the preface of HTTP/2
+  const std::string_view target = text.substr(size + 1);
+  if (target.empty()) return Confidence::NeedMore;
+  if (const std::size_t end = target.find('\n'); end != std::string_view::npos) {
+    return ends_in_http1(target.substr(0, end)) ? Confidence::Yes : Confidence::No;
+  }
+  for (const char c : target) {
+    if (static_cast<unsigned char>(c) < ' ' && c != '\r') return Confidence::No;
+  }
+  const char first = target.front();
+  const bool path = first == '/' || first == '*' || first == 'h' || first == 'H';
+  if (is_known_method(method) && (path || method == "CONNECT")) return Confidence::Yes;
+  return path ? Confidence::NeedMore : Confidence::No;
+}
+
+}  // namespace
+
+Confidence detect_http1(Side side, std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return side == Side::Request ? detect_request(text) : detect_response(text);
+}
+
+bool http1_may_begin(Side side, std::string_view text) {
+  if (side == Side::Response) return detect_response(text) == Confidence::NeedMore;
+  text = without_empty_lines(text);
+  for (const MethodRow& row : kMethods) {
+    if (row.name.starts_with(text)) return true;
+    if (text.size() == row.name.size() + 1 && text.starts_with(row.name) && text.back() == ' ')
+      return true;
+  }
+  return false;
+}
+
+std::string_view http1_method_name(unsigned llhttp_method) {
+  return llhttp_method < std::size(kMethods) ? kMethods[llhttp_method].name : std::string_view{};
+}
+
+}  // namespace tailwhy

@@ -1,0 +1,226 @@
+// HTTP/1.0 and 1.1: heads of messages, what they say about the body to come, and what is known of a
+// message whose place was lost.
+#include "proto/http1_detect.h"
+#include "proto/http1_parser.h"
+
+namespace tailwhy::http1 {
+namespace {
+
+constexpr std::uint64_t kLongestMethod = 32;
+
+// Any status but those of interim responses, after which another follows. 0 while not known.
+bool is_final(unsigned status) {
+  return status == 101 || (status >= 200 && status <= 999);
+}
+
+bool request_line_known(const Half& h) {
+  return h.http.http_major > 0 || h.http.http_minor > 0;
+}
+
+}  // namespace
+
+void Http1Parser::begin_message(Input& in, Half& h) {
+  if (in.side == Side::Request) {
+    if (outstanding_.full()) {
+      lose(h, in.side, in.position(), nullptr, false, in.out);
+      return;
+    }
+    outstanding_.push();
+    connect_ = false;
+    emit(Message::Kind::RequestBegin, in.side, in.position(), in.out);
+    in.head = &in.fresh.emplace();
+  }
+  h.begin = in.position();
+  h.begun = in.side == Side::Request;
+  h.other_method = false;
+  h.cursor = {};
+  h.state = State::Head;
+  start(h.http, in.side);
+}
+
+void Http1Parser::read_head(Input& in, Half& h) {
+  Context context = in.context(h);
+  const llhttp_errno_t error = execute(h.http, in.side, context, in.at, in.size());
+  if (error == HPE_OK) {
+    in.at = in.end;
+    // Interim responses are not reported: a response begins when its status says that it is final.
+    if (in.side == Side::Response && is_final(h.http.status_code)) begin_response(h, in.out);
+    return;
+  }
+  in.at = h.http.error_pos;
+  if (error == HPE_PAUSED) {
+    in.side == Side::Request ? end_request_head(in, h) : end_response_head(in, h);
+  } else if (error == HPE_INVALID_METHOD && !h.other_method) {
+    h.other_method = true;
+    h.state = State::Method;
+  } else {
+    flush_open_field(h.http);
+    fail(in, h);
+  }
+}
+
+// Servers answer requests with any method, and go on. llhttp does not: it gets POST in its stead.
+void Http1Parser::read_method(Input& in, Half& h) {
+  const auto in_method = [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; };
+  while (in.at != in.end && in_method(*in.at) && in.position() - h.begin < kLongestMethod)
+    ++in.at;
+  if (in.at == in.end) return;
+  if (*in.at != ' ' || in.position() == h.begin) {
+    fail(in, h);
+    return;
+  }
+  constexpr std::string_view kStandIn = "POST";
+  Context context{h.cursor, nullptr, nullptr, kStandIn.data()};
+  start(h.http, in.side);
+  execute(h.http, in.side, context, kStandIn.data(), kStandIn.size());
+  h.state = State::Head;
+}
+
+void Http1Parser::end_request_head(Input& in, Half& h) {
+  emit_request_head(h, in.head, in.position(), in.out);
+  in.head = nullptr;
+  partial_.reset();
+  if (h.http.method == HTTP_CONNECT) {
+    end_message(h, in.side, in.position(), EndRule::Framing, in.out);
+    h.untouched = true;
+    if (connect_) h.state = State::Held;
+  } else {
+    begin_body(in, h);
+  }
+}
+
+void Http1Parser::end_response_head(Input& in, Half& h) {
+  const unsigned status = h.http.status_code;
+  if (!is_final(status) && status >= 100) {
+    h.state = State::Idle;
+    return;
+  }
+  const bool connect = connect_ && outstanding_.size() == 1;
+  const bool to_head = answer(h, in.position(), in.out);
+  if (status == 101 || (connect && status / 100 == 2)) {
+    end_message(h, in.side, in.position(), EndRule::Upgrade, in.out);
+    emit(Message::Kind::Tunnel, in.side, in.position(), in.out);
+    for (Half& each : halves_)
+      each.state = State::Done;
+    partial_.reset();
+    return;
+  }
+  if (to_head || status == 204 || status == 304) {
+    end_message(h, in.side, in.position(), EndRule::Framing, in.out);
+  } else {
+    begin_body(in, h);
+  }
+}
+
+// RFC 9112, 6.3: transfer coding before length, and what neither has ends with the connection.
+void Http1Parser::begin_body(Input& in, Half& h) {
+  h.untouched = true;
+  h.left = h.http.content_length;
+  if ((h.http.flags & F_CHUNKED) != 0) {
+    llhttp_resume(&h.http);
+    h.state = State::Chunked;
+  } else if ((h.http.flags & F_TRANSFER_ENCODING) != 0 && in.side == Side::Request) {
+    h.state = State::Body;  // of a length that nobody can tell; servers answer 400 or 501
+    lose(h, in.side, in.position(), nullptr, true, in.out);
+  } else if (in.side == Side::Response &&
+             (h.http.flags & (F_TRANSFER_ENCODING | F_CONTENT_LENGTH)) != F_CONTENT_LENGTH) {
+    h.state = State::UntilClose;
+  } else if (h.left > 0) {
+    h.state = State::Body;
+  } else {
+    end_message(h, in.side, in.position(), EndRule::Framing, in.out);
+  }
+}
+
+Message& Http1Parser::emit(Message::Kind kind, Side side, std::uint64_t offset, ParseOutput& out) {
+  Message& message = out.messages.emplace_back();
+  message.kind = kind;
+  message.side = side;
+  message.offset = offset;
+  return message;
+}
+
+// `head` null: the request line is not one.
+void Http1Parser::emit_request_head(const Half& h,
+                                    PartialHead* head,
+                                    std::uint64_t offset,
+                                    ParseOutput& out) {
+  RequestHead& request = emit(Message::Kind::RequestHead, Side::Request, offset, out).request;
+  const std::string_view method =
+      head == nullptr || h.other_method ? "" : http1_method_name(h.http.method);
+  request.method.assign(method.empty() ? "_OTHER" : method);
+  if (head == nullptr) return;
+  if (h.http.http_major == 1 && h.http.http_minor <= 1) {
+    request.protocol_version = h.http.http_minor == 1 ? "1.1" : "1.0";
+  } else if (h.http.http_major == 0 && h.http.http_minor == 9) {
+    request.protocol_version = "0.9";
+  }
+  request.route = head->route.finish();
+  request.trace = head->trace;
+  request.request_id = head->request_id;
+  expect_answer(h);
+}
+
+// The response to this request can be read only by who knows its method.
+void Http1Parser::expect_answer(const Half& h) {
+  if (h.other_method || outstanding_.size() == 0) return;  // or answered before it was complete
+  if (h.http.method == HTTP_HEAD) outstanding_.set_last(true);
+  connect_ = h.http.method == HTTP_CONNECT;
+}
+
+void Http1Parser::begin_response(Half& h, ParseOutput& out) {
+  if (h.begun) return;
+  h.begun = true;
+  emit(Message::Kind::ResponseBegin, Side::Response, h.begin, out);
+}
+
+// The response in `h` is the final one to the oldest request. True if that is to HEAD.
+bool Http1Parser::answer(Half& h, std::uint64_t offset, ParseOutput& out) {
+  begin_response(h, out);
+  ResponseHead& response = emit(Message::Kind::ResponseHead, Side::Response, offset, out).response;
+  response.status = h.http.status_code;
+  response.server_error = response.status >= 500;
+  h.unknown_request = outstanding_.size() == 0;
+  if (h.unknown_request) return false;
+  if (connect_ && outstanding_.size() == 1) {
+    connect_ = false;  // no tunnel; or it is one, and the caller knows
+    Half& asking = half(Side::Request);
+    if (asking.state == State::Held) asking.state = asking.untouched ? State::Idle : State::Lost;
+  }
+  return outstanding_.pop();
+}
+
+void Http1Parser::end_message(
+    Half& h, Side side, std::uint64_t offset, EndRule rule, ParseOutput& out) {
+  const auto kind = side == Side::Request ? Message::Kind::RequestEnd : Message::Kind::ResponseEnd;
+  emit(kind, side, offset, out).end_rule = rule;
+  h.begun = false;
+  h.state = State::Idle;
+}
+
+// Says what is known of the message being read, and that its end is not. A malformed request is
+// still one (servers answer it); of one that was not captured, nothing is guessed.
+void Http1Parser::lose(
+    Half& h, Side side, std::uint64_t offset, PartialHead* head, bool malformed, ParseOutput& out) {
+  const bool in_head = h.state == State::Head || h.state == State::Method;
+  if (in_head && side == Side::Request) {
+    const bool line_known = h.state == State::Head && request_line_known(h);
+    if (line_known || malformed) {
+      emit_request_head(h, line_known ? head : nullptr, offset, out);
+    } else if (outstanding_.size() > 0) {
+      outstanding_.drop_last();  // its response is one to a request that was not seen
+    }
+    partial_.reset();
+  } else if (in_head) {
+    if (is_final(h.http.status_code)) {
+      answer(h, offset, out);
+    } else if (malformed) {
+      begin_response(h, out);
+    }
+  }
+  emit(Message::Kind::Lost, side, offset, out);
+  h.begun = false;
+  h.state = State::Lost;
+}
+
+}  // namespace tailwhy::http1

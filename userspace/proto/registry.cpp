@@ -1,0 +1,19 @@
+// THE table of protocols, in the order in which they are asked about a connection's first bytes.
+// Adding a protocol is its one file and one row here.
+#include "proto/http1.h"
+#include "proto/parser.h"
+
+namespace tailwhy {
+namespace {
+
+constexpr const ParserSpec* kParsers[] = {
+    &kHttp1,
+};
+
+}  // namespace
+
+std::span<const ParserSpec* const> parser_specs() {
+  return kParsers;
+}
+
+}  // namespace tailwhy
