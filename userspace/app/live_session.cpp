@@ -27,9 +27,6 @@ constexpr Ns kFollowPeriodNs = 250'000'000;
 // Rows of threads that have ended; beyond, they are added up per call and errno.
 constexpr std::size_t kEndedRows = 4096;
 
-// The second signal: no time for anything but the exit status.
-void leave_now(int signal_number) { _exit(128 + signal_number); }
-
 UniqueFd make_timer(Ns first_ns, Ns period_ns) {
   UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   itimerspec spec{};
@@ -342,8 +339,8 @@ void LiveSession::on_signal() {
       analysis_->on_lifecycle({LifecycleEvent::Kind::Reopened, mono_now(), 0, {}});
       continue;
     }
-    std::signal(SIGINT, leave_now);
-    std::signal(SIGTERM, leave_now);
+    std::signal(SIGINT, config_.on_second_signal);
+    std::signal(SIGTERM, config_.on_second_signal);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);

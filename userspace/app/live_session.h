@@ -38,6 +38,8 @@ struct LiveConfig {
   Ns duration_ns = 0;       ///< 0: until stopped
   std::string record_path;  ///< empty: no recording
   bool record_payload = false;  ///< keep what could be secret
+  /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
+  void (*on_second_signal)(int) = nullptr;
   int ready_fd = -1;        ///< gets one line once everything is attached
   std::string command_line;
 };

@@ -5,10 +5,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/completion.h"
 #include "cli/gates.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/terminal.h"
+#include "sinks/schema.h"
+#include "sinks/terminal.h"
 
 #include <fmt/format.h>
 
@@ -24,6 +27,16 @@ namespace tailwhy {
 namespace {
 
 Result<> print(std::string_view text) { return write_all(STDOUT_FILENO, text, "standard output"); }
+
+std::string version_text(bool json) {
+  if (json) {
+    return fmt::format(
+        "{{\"version\": \"{}\", \"commit\": \"{}\", \"libbpf\": \"{}\", \"clang\": \"{}\"}}\n", kVersion,
+        kCommit, kLibbpfVersion, kClangVersion);
+  }
+  return fmt::format("tailwhy {} ({}), libbpf {}, BPF by clang {}\n", kVersion, kCommit,
+                     kLibbpfVersion, kClangVersion);
+}
 
 Result<HookGroups> groups_of(const Options& o) {
   HookGroups groups = HookGroups::all();
@@ -74,12 +87,21 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
   return config;
 }
 
+// The second Ctrl-C: no time for a summary, but the screen is given back.
+void leave_now(int signal_number) { _exit(128 + signal_number); }
+void leave_live_view_now(int signal_number) {
+  restore_terminal(STDOUT_FILENO);
+  _exit(128 + signal_number);
+}
+
 Result<> trace(const Options& o) {
   auto gates = gates_of(o);
   if (!gates) return std::move(gates).error();
   auto groups = groups_of(o);
   if (!groups) return std::move(groups).error();
-  auto session = LiveSession::create(live_config(o, *groups));
+  LiveConfig config = live_config(o, *groups);
+  config.on_second_signal = draws_live_view(o) ? leave_live_view_now : leave_now;
+  auto session = LiveSession::create(std::move(config));
   if (!session) return std::move(session).error();
   LiveSession& live = **session;
   auto outputs = Outputs::create(o);
@@ -125,12 +147,13 @@ Result<> run(const Options& o) {
     case Command::Report:
       return report(o);
     case Command::Doctor:
-    case Command::Completion:
-    case Command::JsonSchema:
       return Error(ErrorCode::Unsupported, "not built yet");
+    case Command::Completion:
+      return print(completion_script(o.shell));
+    case Command::JsonSchema:
+      return print(json_schema());
     case Command::Version:
-      return print(fmt::format("tailwhy {} ({}), libbpf {}, BPF by clang {}\n", kVersion, kCommit,
-                               kLibbpfVersion, kClangVersion));
+      return print(version_text(o.json));
   }
   return {};
 }

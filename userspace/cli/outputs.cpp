@@ -1,10 +1,11 @@
 #include "cli/outputs.h"
 
 #include "cli/terminal.h"
-#include "sinks/records.h"
-#include "sinks/report.h"
-
-#include <nlohmann/json.hpp>
+#include "sinks/json_log_sink.h"
+#include "sinks/line_sink.h"
+#include "sinks/live_sink.h"
+#include "sinks/report_sink.h"
+#include "sinks/terminal.h"
 
 #include <utility>
 
@@ -14,37 +15,88 @@ namespace tailwhy {
 
 namespace {
 
-// The report at the end of the run, as a page or as one JSON document.
-class FinalReport final : public Sink {
- public:
-  explicit FinalReport(const Options& options) : options_(options) {}
-  void on_start(const RunInfo& info) override { info_ = info; }
-  Result<> on_end(const Report& total) override {
-    return write_all(STDOUT_FILENO, render(total), "standard output");
-  }
+std::string path_or_stdout(const std::string& path) { return path.empty() ? "-" : path; }
 
- private:
-  std::string render(const Report& total) const {
-    if (options_.format == Format::Json) {
-      return summary_record(total, 2000).dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
-    }
-    const TerminalSize size = terminal_size(STDOUT_FILENO);
-    return format_report(total, info_,
-                         {.style = style_for(options_, STDOUT_FILENO),
-                          .width = size.width,
-                          .height = size.height,
-                          .top = options_.top});
+JsonLogOptions log_options(const Options& o, std::string path) {
+  JsonLogOptions log;
+  log.path = std::move(path);
+  log.slow_ns = o.slow_ns;
+  log.sampled_per_second = o.sample_per_second;
+  log.client_address = o.client_address;
+  switch (o.log_requests) {
+    case WhichRequests::Default:
+      break;
+    case WhichRequests::All:
+      log.all = true;
+      break;
+    case WhichRequests::Slow:
+      log.failed = false;
+      log.sampled_per_second = 0;
+      break;
+    case WhichRequests::Failed:
+      log.slow_ns = 0;
+      log.sampled_per_second = 0;
+      break;
+    case WhichRequests::Sampled:
+      log.slow_ns = 0;
+      log.failed = false;
+      break;
   }
+  return log;
+}
 
-  Options options_;
-  RunInfo info_;
-};
+// The report goes to `fd` unless the options name a file.
+std::unique_ptr<Sink> final_report(const Options& o, int fd) {
+  const TerminalSize size = terminal_size(fd);
+  ReportSinkOptions report;
+  report.path = fd == STDERR_FILENO ? "/dev/stderr" : path_or_stdout(o.output);
+  report.json = o.format == Format::Json;
+  const bool to_file = report.path != "-" && fd == STDOUT_FILENO;
+  report.report.style = to_file ? Style{.colour = false, .charset = style_for(o, fd).charset}
+                                : style_for(o, fd);
+  report.report.width = size.columns;
+  report.report.height = size.rows;
+  report.report.top = o.top;
+  return std::make_unique<ReportSink>(std::move(report));
+}
 
 }  // namespace
 
-Result<std::unique_ptr<Outputs>> Outputs::create(const Options& options) {
+bool draws_live_view(const Options& o) {
+  return o.command == Command::Trace && !o.profile && o.format == Format::Table &&
+         o.output.empty() && isatty(STDOUT_FILENO) == 1;
+}
+
+Result<std::unique_ptr<Outputs>> Outputs::create(const Options& o) {
   auto outputs = std::make_unique<Outputs>();
-  outputs->sinks_.push_back(std::make_unique<FinalReport>(options));
+  if (o.command == Command::Record) return outputs;
+  auto& sinks = outputs->sinks_;
+  const auto add = [&sinks](auto result) -> Result<> {
+    if (!result) return std::move(result).error();
+    sinks.push_back(std::move(*result));
+    return {};
+  };
+  Result<> added;
+  if (o.format == Format::Jsonl) {
+    added = add(JsonLogSink::create(log_options(o, path_or_stdout(o.output))));
+  } else if (draws_live_view(o)) {
+    added = add(LiveSink::create({.fd = STDOUT_FILENO, .style = style_for(o, STDOUT_FILENO)}));
+  } else if (o.command == Command::Trace && !o.profile && o.format == Format::Table) {
+    added = add(LineSink::create(path_or_stdout(o.output)));
+  }
+  if (!added) return std::move(added).error();
+  if (!o.log.empty()) {
+    if (added = add(JsonLogSink::create(log_options(o, o.log))); !added) {
+      return std::move(added).error();
+    }
+  }
+  // Last, so that the live view has given the screen back. Beside lines for programs the report is
+  // for people, and goes where people look.
+  const bool lines = o.command == Command::Trace && !o.profile && o.format == Format::Table &&
+                     !draws_live_view(o);
+  if (o.format != Format::Jsonl && !(lines && o.quiet)) {
+    sinks.push_back(final_report(o, lines ? STDERR_FILENO : STDOUT_FILENO));
+  }
   return outputs;
 }
 

@@ -10,6 +10,9 @@
 
 namespace tailwhy {
 
+/// Whether the terminal is taken over by the live view.
+bool draws_live_view(const Options& options);
+
 class Outputs {
  public:
   /// Opens every file that is asked for; an error leaves nothing half done.

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace tailwhy {
@@ -38,11 +37,6 @@ bool wants_colour(const Options& o, int fd) {
   return isatty(fd) == 1 && env("TERM") != "dumb" && !env("TERM").empty();
 }
 
-std::size_t size_from_env(const char* name, std::size_t otherwise) {
-  const int value = std::atoi(std::string(env(name)).c_str());
-  return value > 0 ? static_cast<std::size_t>(value) : otherwise;
-}
-
 }  // namespace
 
 Result<> write_all(int fd, std::string_view text, std::string_view name) {
@@ -53,12 +47,6 @@ Result<> write_all(int fd, std::string_view text, std::string_view name) {
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
-}
-
-TerminalSize terminal_size(int fd) {
-  winsize size{};
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return {size.ws_col, size.ws_row};
-  return {size_from_env("COLUMNS", 100), size_from_env("LINES", 40)};
 }
 
 Style style_for(const Options& o, int fd) {

@@ -17,13 +17,6 @@ namespace tailwhy {
 /// Writes all of it; a closed pipe is an Io error.
 Result<> write_all(int fd, std::string_view text, std::string_view name);
 
-/// Columns and lines of the terminal behind fd, else of COLUMNS and LINES, else 100 x 40.
-struct TerminalSize {
-  std::size_t width = 100;
-  std::size_t height = 40;
-};
-TerminalSize terminal_size(int fd);
-
 /// What output on `fd` may use: --color, --ascii, NO_COLOR, CLICOLOR_FORCE, TERM, the locale.
 Style style_for(const Options& options, int fd);
 
