@@ -34,14 +34,15 @@ bool is_known_method(std::string_view token) {
   return false;
 }
 
+constexpr std::string_view kStatusLine = "HTTP/1.";
+
 Confidence detect_response(std::string_view text) {
-  constexpr std::string_view kStart = "HTTP/1.";
-  if (text.size() <= kStart.size()) {
-    return kStart.starts_with(text) ? Confidence::NeedMore : Confidence::No;
+  if (text.size() <= kStatusLine.size()) {
+    return kStatusLine.starts_with(text) ? Confidence::NeedMore : Confidence::No;
   }
-  if (!text.starts_with(kStart) || !is_digit(text[kStart.size()])) return Confidence::No;
-  if (text.size() == kStart.size() + 1) return Confidence::NeedMore;
-  return text[kStart.size() + 1] == ' ' ? Confidence::Yes : Confidence::No;
+  if (!text.starts_with(kStatusLine) || !is_digit(text[kStatusLine.size()])) return Confidence::No;
+  if (text.size() == kStatusLine.size() + 1) return Confidence::NeedMore;
+  return text[kStatusLine.size() + 1] == ' ' ? Confidence::Yes : Confidence::No;
 }
 
 // `line` has no line end. Trailing blanks are what sloppy clients send.

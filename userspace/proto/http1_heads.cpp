@@ -7,6 +7,7 @@ namespace tailwhy::http1 {
 namespace {
 
 constexpr std::uint64_t kLongestMethod = 32;
+constexpr std::string_view kStandIn = "POST";  // for methods that llhttp does not know
 
 // Any status but those of interim responses, after which another follows. 0 while not known.
 bool is_final(unsigned status) {
@@ -69,7 +70,6 @@ void Http1Parser::read_method(Input& in, Half& h) {
     fail(in, h);
     return;
   }
-  constexpr std::string_view kStandIn = "POST";
   Context context{h.cursor, nullptr, nullptr, kStandIn.data()};
   start(h.http, in.side);
   execute(h.http, in.side, context, kStandIn.data(), kStandIn.size());

@@ -16,10 +16,10 @@ namespace tailwhy::http1 {
 
 // The bytes of one call, and how far they are read.
 struct Input {
-  Side side;
-  std::uint64_t offset;  // of `first` in the stream
-  const char* first;
-  const char* end;
+  Side side = Side::Request;
+  std::uint64_t offset = 0;  // of `first` in the stream
+  const char* first = nullptr;
+  const char* end = nullptr;
   ParseOutput& out;
   ParseOutput* secrets = out.want_secrets ? &out : nullptr;
   const char* at = first;

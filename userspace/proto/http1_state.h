@@ -65,10 +65,10 @@ class LastChunk {
 
  private:
   static constexpr std::string_view kPattern = "\r\n0\r\n\r\n";
+  // Knuth, Morris, Pratt: how many bytes at the end of each prefix are a shorter prefix, too.
+  static constexpr std::array<std::uint8_t, 8> kShorter{0, 0, 0, 0, 1, 2, 1, 2};
 
-  // Knuth, Morris, Pratt: the bytes after each prefix that are a shorter prefix, too.
   void step(char c) {
-    constexpr std::uint8_t kShorter[] = {0, 0, 0, 0, 1, 2, 1, 2};
     if (complete()) matched_ = kShorter[matched_];
     while (matched_ > 0 && kPattern[matched_] != c)
       matched_ = kShorter[matched_];

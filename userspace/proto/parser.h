@@ -44,8 +44,8 @@ struct Message {
     Lost,    // the parser lost its place on `side`: what follows until the next Begin is unknown
     Tunnel,  // no further messages will come: the connection became a tunnel
   };
-  Kind kind;
-  Side side;
+  Kind kind = Kind::RequestBegin;
+  Side side = Side::Request;
   EndRule end_rule = EndRule::None;
   std::uint64_t offset = 0;
   // 0 for protocols that answer in order: responses then belong to the oldest unanswered request.

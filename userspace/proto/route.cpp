@@ -8,15 +8,13 @@ namespace tailwhy {
 namespace {
 
 // Bits, so that one pass over a segment tells what is in it.
-enum Class : std::uint8_t {
-  kDigit = 1,
-  kHex = 2,
-  kLetter = 4,
-  kMark = 8,
-  kAt = 16,
-  kBad = 32,
-  kEnd = 64
-};
+constexpr std::uint8_t kDigit = 1;
+constexpr std::uint8_t kHex = 2;
+constexpr std::uint8_t kLetter = 4;
+constexpr std::uint8_t kMark = 8;
+constexpr std::uint8_t kAt = 16;
+constexpr std::uint8_t kBad = 32;
+constexpr std::uint8_t kEnd = 64;
 constexpr std::uint8_t kAnyLetter = kHex | kLetter;
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
@@ -37,6 +35,11 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   return classes;
 }
 constexpr auto kClasses = make_classes();
+
+constexpr std::string_view kId = "{id}";
+constexpr std::string_view kRest = "/*";
+constexpr std::size_t kRoom = 160 - kRest.size();
+static_assert(kRoom + kRest.size() == sizeof(Route) - 4, "the capacity of Route");
 
 std::uint8_t class_of(char c) {
   return kClasses[static_cast<unsigned char>(c)];
@@ -114,12 +117,12 @@ bool is_version(std::string_view s) {
 // of consonants whose case keeps changing.
 bool is_random_case(std::string_view s) {
   if (s.size() < 12) return false;
-  unsigned capitals = 0;
+  std::size_t capitals = 0;
   unsigned run = 0;
   unsigned case_changes = 0;
   bool mixed_run = false;
   for (std::size_t i = 0; i < s.size(); ++i) {
-    capitals += is_upper(s[i]);
+    capitals += is_upper(s[i]) ? 1 : 0;
     const bool vowel = std::string_view("aeiouyAEIOUY").find(s[i]) != std::string_view::npos;
     if (vowel || !is_letter(s[i])) {
       run = 0;
@@ -245,10 +248,7 @@ void RouteBuilder::add_segment(std::string_view segment, bool too_long, bool las
   }
   const std::string_view ext = last && !too_long ? extension(segment) : std::string_view("");
   const std::string_view stem = segment.substr(0, segment.size() - ext.size());
-  const std::string_view name = too_long || is_id(stem) ? std::string_view("{id}") : stem;
-  constexpr std::string_view kRest = "/*";
-  constexpr std::size_t kRoom = 160 - kRest.size();
-  static_assert(kRoom + kRest.size() == sizeof(Route) - 4, "the capacity of Route");
+  const std::string_view name = too_long || is_id(stem) ? kId : stem;
   if (++segments_ > kRouteSegments || route_.size() + 1 + name.size() + ext.size() > kRoom) {
     route_.append(kRest);
     part_ = Part::Done;

@@ -9,6 +9,8 @@
 namespace tailwhy {
 namespace {
 
+constexpr std::size_t kSize = 55;  // 00-<32 hex>-<16 hex>-<2 hex>
+
 // -1 for what is no lower-case hex digit.
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -38,8 +40,6 @@ bool is_request_id_char(char c) {
 }  // namespace
 
 TraceContext parse_traceparent(std::string_view value) {
-  // 00-<32 hex>-<16 hex>-<2 hex>
-  constexpr std::size_t kSize = 55;
   if (value.size() < kSize || value[2] != '-' || value[35] != '-' || value[52] != '-') return {};
   TraceContext context;
   std::uint8_t version = 0;
