@@ -97,12 +97,14 @@ void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> b
 
 // Bytes of a request that were too few to tell its protocol: now it is told, or nothing more comes.
 void Conn::release_held(ParseOutput& out) {
-  if (held_size_ == 0) return;
-  const std::size_t size = std::exchange(held_size_, std::uint8_t{0});
+  if (held_ == nullptr) return;
+  const std::unique_ptr<Held> held = std::move(held_);
   if (mode_ == Mode::Undecided) use(nullptr);
-  parser_->feed(Side::Request, held_offset_, std::span(held_).first(size), out);
+  const Stream now = std::exchange(stream(Side::Request), held->stream);
+  parser_->feed(Side::Request, held->offset, std::span(held->bytes).first(held->size), out);
   out.secrets.clear();  // they speak of bytes that are not in this record
   apply(out);
+  stream(Side::Request) = now;
 }
 
 // What a call says beyond its payload: its stamps, whether bytes before it were missed, whose turn
@@ -140,18 +142,23 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
 
 void Conn::first_request_bytes(const DataView& data, ParseOutput& out) {
   const std::span<const std::byte> payload = data.payload;
-  if (held_size_ == 0) {
+  if (held_ == nullptr) {
     if (decide(data.payload_offset(), payload, out)) return;
-    held_offset_ = data.payload_offset();
-  }
-  const std::size_t take = std::min(payload.size(), kHeldBytes - held_size_);
-  std::copy_n(payload.begin(), take, held_.begin() + held_size_);
-  if (held_size_ == 0 ||
-      !decide(held_offset_, std::span(held_).first(held_size_ + take), out)) {
-    held_size_ = static_cast<std::uint8_t>(held_size_ + take);
+    held_ = std::make_unique<Held>();
+    held_->offset = data.payload_offset();
+    held_->size = payload.size();
+    held_->stream = stream(Side::Request);
+    std::copy(payload.begin(), payload.end(), held_->bytes.begin());
     return;
   }
-  release_held(out);
+  const std::size_t take = std::min(payload.size(), kHeldBytes - held_->size);
+  std::copy_n(payload.begin(), take, held_->bytes.data() + held_->size);
+  const std::span<const std::byte> first(held_->bytes.data(), held_->size + take);
+  if (decide(held_->offset, first, out)) {
+    release_held(out);
+  } else {
+    held_->size += take;
+  }
 }
 
 void Conn::on_data(const DataView& data, ParseOutput& out) {

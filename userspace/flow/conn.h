@@ -49,6 +49,13 @@ class Conn {
     Ignored,     // a tunnel, or given up
   };
   static constexpr std::size_t kHeldBytes = 32;
+  // First bytes of a request that are too few to tell its protocol, and when they came.
+  struct Held {
+    std::uint64_t offset = 0;
+    std::size_t size = 0;
+    std::array<std::byte, kHeldBytes> bytes{};
+    Stream stream;
+  };
 
   Side side_of(tw_dir dir) const;
   Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
@@ -75,9 +82,7 @@ class Conn {
   Side turn_ = Side::Request;
   bool peer_shut_first_ = false;
   bool target_shut_first_ = false;
-  std::uint8_t held_size_ = 0;  // first bytes of a request that are too few to tell its protocol
-  std::uint64_t held_offset_ = 0;
-  std::array<std::byte, kHeldBytes> held_{};
+  std::unique_ptr<Held> held_;
 };
 
 }  // namespace tailwhy

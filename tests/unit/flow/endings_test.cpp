@@ -1,0 +1,259 @@
+// How exchanges end when nobody framed the end: closes, resets, silence, attach in the middle, loss.
+#include "flow_fixture.h"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace tailwhy;
+using namespace tailwhy::test;
+
+TEST_CASE("a clean close of an idle connection is no error", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, kGet)
+      .out(1, 1100, kOk)
+      .shut(1, TW_DIR_IN, 1200)
+      .shut(1, TW_DIR_OUT, 1300)
+      .close(1, 1400);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].failure == Failure::None);
+  CHECK(flow.ends.size() == 1);
+  CHECK(flow.table.size() == 0);
+}
+
+TEST_CASE("a body without a length ends with the connection", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, "GET / HTTP/1.0\r\n\r\n")
+      .out(1, 1100, "HTTP/1.0 200 OK\r\n\r\npart")
+      .out(1, 1200, "and the rest")
+      .shut(1, TW_DIR_OUT, 1300);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].end_rule == EndRule::Close);
+  CHECK(flow.requests[0].at.write_last == 1200);
+  CHECK(flow.requests[0].failure == Failure::None);
+}
+
+TEST_CASE("who closed first says what became of an unanswered request", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  SECTION("the client went away") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).shut(1, TW_DIR_IN, 1100).close(1, 1200);
+    flow.feed(b);
+    REQUIRE(flow.requests.size() == 1);
+    CHECK(flow.requests[0].failure == Failure::ClientAbort);
+  }
+  SECTION("the server closed") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).shut(1, TW_DIR_OUT, 1100).close(1, 1200);
+    flow.feed(b);
+    REQUIRE(flow.requests.size() == 1);
+    CHECK(flow.requests[0].failure == Failure::NoResponse);
+  }
+  SECTION("the peer reset it") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).close(1, 1200, {.flags = TW_CLOSE_RST_IN});
+    flow.feed(b);
+    REQUIRE(flow.requests.size() == 1);
+    CHECK(flow.requests[0].failure == Failure::ConnectionReset);
+    CHECK(flow.ends[0].reset_by_peer);
+  }
+  SECTION("TCP gave up") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).close(1, 1200, {.flags = TW_CLOSE_TIMEOUT});
+    flow.feed(b);
+    REQUIRE(flow.requests.size() == 1);
+    CHECK(flow.requests[0].failure == Failure::Timeout);
+  }
+  CHECK(flow.requests[0].outcome == Outcome::Unmatched);
+  CHECK(flow.in_flight() == 0);
+}
+
+TEST_CASE("a client that leaves in the middle of the answer is an abort with a status", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, kGet)
+      .out(1, 1100, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\npart")
+      .shut(1, TW_DIR_IN, 1200)
+      .close(1, 1300);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].outcome == Outcome::Matched);
+  CHECK(flow.requests[0].status == 200);
+  CHECK(flow.requests[0].failure == Failure::ClientAbort);
+}
+
+TEST_CASE("an unknown protocol is paired by the change of direction", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, "*1\r\n$4\r\nPING\r\n", {.arrived_ns = 990})
+      .out(1, 1100, "+PONG\r\n")
+      .in(1, 2000, "*1\r\n$4\r\nPI", {.arrived_ns = 1990})
+      .in(1, 2010, "NG\r\n")
+      .out(1, 2100, "+PO")
+      .out(1, 2200, "NG\r\n");
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].protocol == "unknown");
+  CHECK(flow.requests[0].end_rule == EndRule::DirectionReversal);
+  CHECK(flow.requests[0].duration() == 110);
+  CHECK(flow.seen == 2);
+
+  SECTION("the last one ends when nothing follows for the quiet time") {
+    flow.on_tick(2200 + kNsPerSec);
+    REQUIRE(flow.requests.size() == 2);
+    CHECK(flow.requests[1].end_rule == EndRule::Quiet);
+    CHECK(flow.requests[1].at.read_last == 2010);
+    CHECK(flow.requests[1].at.write_last == 2200);
+  }
+  SECTION("or with the run") {
+    flow.on_tick(2300);
+    CHECK(flow.requests.size() == 1);
+    flow.table.finish();
+    REQUIRE(flow.requests.size() == 2);
+  }
+  SECTION("or with the connection") {
+    b.shut(1, TW_DIR_OUT, 2300).close(1, 2400);
+    flow.feed(b);
+    REQUIRE(flow.requests.size() == 2);
+    CHECK(flow.requests[1].end_rule == EndRule::Close);
+    CHECK(flow.requests[1].failure == Failure::None);
+  }
+}
+
+TEST_CASE("without payload every exchange is still counted", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER);
+  for (Ns t = 1000; t < 6000; t += 1000) {
+    b.unreadable(1, TW_DIR_IN, t, 100, {.arrived_ns = t - 10});
+    b.unreadable(1, TW_DIR_OUT, t + 100, 500);
+  }
+  flow.feed(b);
+  flow.table.finish();
+  REQUIRE(flow.requests.size() == 5);
+  CHECK(flow.requests[0].duration() == 110);
+  CHECK(flow.requests[4].response_bytes == 500);
+}
+
+TEST_CASE("an answer to what came before the attach is counted apart, once", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING})
+      .out(1, 1000, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+      .out(1, 1100, "cd")
+      .in(1, 2000, kGet, {.arrived_ns = 1990})
+      .out(1, 2100, kOk);
+  flow.feed(b);
+  CHECK(flow.in_flight_at_attach == 1);
+  CHECK(flow.matched == 1);
+  CHECK(flow.seen == 1);
+  CHECK(flow.requests[1].status == 200);
+  CHECK(flow.starts[0] == ConnStart::Existing);
+}
+
+TEST_CASE("a request that is cut by the attach does not hide the next one", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING})
+      .in(1, 1000, "the rest of an upload")
+      .out(1, 1100, kOk)
+      .in(1, 2000, kGet, {.arrived_ns = 1990})
+      .out(1, 2100, kOk);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(flow.requests[1].method.view() == "GET");
+  CHECK(flow.requests[1].status == 200);
+}
+
+TEST_CASE("bytes that were never seen make what is outstanding incomplete", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).lose(1, TW_DIR_OUT, kOk.size());
+  b.in(1, 2000, kGet).out(1, 2100, kOk).in(1, 3000, kGet).out(1, 3100, kOk);
+  flow.feed(b);
+  CHECK(flow.table.losses().stream_gaps == 1);
+  CHECK(flow.seen == 3);
+  flow.table.finish();
+  REQUIRE(flow.requests.size() >= 2);
+  CHECK(flow.requests[0].incomplete);
+  CHECK(flow.requests.back().number == 3);
+  CHECK_FALSE(flow.requests.back().incomplete);
+  CHECK(flow.requests.back().status == 200);
+}
+
+TEST_CASE("first bytes that are too few to tell the protocol are kept until it is told", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, "G", {.arrived_ns = 990})
+      .in(1, 1010, "E")
+      .in(1, 1020, std::string(kGet.substr(2)))
+      .out(1, 1100, kOk);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].protocol == "http");
+  CHECK(flow.requests[0].request_bytes == kGet.size());
+  CHECK(flow.requests[0].at.read_last == 1020);
+
+  b.open(2, TW_ROLE_SERVER).in(2, 1000, "G").out(2, 1100, "?");
+  flow.feed(b);
+  flow.table.finish();
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(flow.requests[1].protocol == "unknown");
+}
+
+TEST_CASE("the table is bounded: the connection that was silent longest goes", "[flow]") {
+  Flow flow({.connections = 2, .pending_requests = 100});
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
+  b.in(1, 1000, kGet).in(2, 1001, kGet).out(1, 1002, kOk);
+  b.open(3, TW_ROLE_SERVER);
+  flow.feed(b);
+  CHECK(flow.table.size() == 2);
+  CHECK(flow.table.losses().connections_evicted == 1);
+  CHECK(flow.unmatched == 1);  // the one of connection 2
+  CHECK(flow.in_flight() == 0);
+}
+
+TEST_CASE("outstanding requests are bounded everywhere", "[flow]") {
+  Flow flow({.connections = 100, .pending_requests = 3});
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER);
+  b.in(1, 1000, std::string(kGet) + std::string(kGet) + std::string(kGet) + std::string(kGet));
+  flow.feed(b);
+  CHECK(flow.table.losses().pending_full == 1);
+  CHECK(flow.in_flight() == 0);
+  b.open(2, TW_ROLE_SERVER).in(2, 2000, kGet).out(2, 2100, kOk);
+  flow.feed(b);
+  CHECK(flow.matched == 1);
+}
+
+TEST_CASE("a refused outgoing connection is told apart from other failures", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_CLIENT, {.flags = TW_OPEN_CONNECT_FAILED, .error = 111});
+  b.open(2, TW_ROLE_CLIENT, {.flags = TW_OPEN_CONNECT_FAILED, .error = 110});
+  flow.feed(b);
+  CHECK(flow.starts == std::vector{ConnStart::Refused, ConnStart::ConnectFailed});
+  CHECK(flow.table.size() == 0);
+}
+
+TEST_CASE("a recording keeps nothing secret of what was parsed", "[flow]") {
+  Flow flow;
+  flow.table.want_secrets(true);
+  EventBuilder b;
+  const std::string request = "GET /a?token=CANARY HTTP/1.1\r\nAuthorization: CANARY\r\n\r\n";
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, request);
+  flow.feed(b);
+  std::string masked = request;
+  for (const SecretSpan& span : flow.table.secrets()) {
+    masked.replace(span.offset, span.size, std::string(span.size, 'x'));
+  }
+  CHECK(masked.find("CANARY") == std::string::npos);
+  CHECK(masked.starts_with("GET /a?"));
+}
