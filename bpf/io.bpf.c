@@ -110,9 +110,9 @@ static __always_inline int on_send(struct sock *sk, int ret)
  * were a byte.
  */
 static __always_inline void advance_tcp(struct sock *sk, struct tcp_sock *tcp, struct tw_conn *conn,
-					__u32 ret)
+					__u32 ret, __u32 later)
 {
-	__u32 copied = TW_SK(tcp, copied_seq);
+	__u32 copied = TW_SK(tcp, copied_seq) - later;
 	__u32 moved = copied - conn->copied_seq;
 
 	if (!(conn->flags & TW_CONN_SEQ_KNOWN) || moved > 1u << 31)
@@ -139,10 +139,9 @@ static __always_inline void send_arrival(struct tw_conn *conn, __u64 ts_ns, __u6
  * When the bytes of this read became readable. The first stamp goes into the data record; later
  * ones (a pipelined request that came in a segment of its own) go ahead of it as records.
  */
-static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, struct tcp_sock *tcp,
-					       __u32 ret)
+static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, __u32 ret)
 {
-	__u32 end_seq = TW_SK(tcp, copied_seq);
+	__u32 end_seq = conn->copied_seq;
 	__u32 seq = end_seq - ret; /* of the first byte of this read whose stamp is still wanted */
 	__u64 offset = conn->in_bytes - ret;
 	__u64 first_ns = 0;
@@ -181,7 +180,8 @@ static __always_inline __u64 take_arrival_unix(struct tw_conn *conn, struct sock
 	return first_ns;
 }
 
-static __always_inline int on_recv(struct sock *sk, int ret, int flags)
+/* later: bytes that the socket has given already but that later messages of this call will report. */
+static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 later)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct tw_task *task = tw_task_get(current);
@@ -205,8 +205,8 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags)
 	call_init(&call, sk, conn, TW_DIR_IN, ret, task);
 	tcp = tw_tcp_of(sk);
 	if (tcp) {
-		advance_tcp(sk, tcp, conn, ret);
-		call.arrived_ns = take_arrivals_tcp(conn, tcp, ret);
+		advance_tcp(sk, tcp, conn, ret, later);
+		call.arrived_ns = take_arrivals_tcp(conn, ret);
 	} else {
 		conn->in_bytes += ret;
 		call.arrived_ns = take_arrival_unix(conn, sk);
@@ -225,7 +225,7 @@ int BPF_PROG(sock_send_tp, struct sock *sk, int ret, int flags)
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv_tp, struct sock *sk, int ret, int flags)
 {
-	return on_recv(sk, ret, flags);
+	return on_recv(sk, ret, flags, 0);
 }
 
 /*
@@ -261,21 +261,21 @@ SEC("?fexit/inet_recvmsg")
 int BPF_PROG(inet_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
 	     int ret)
 {
-	return on_recv(sock->sk, ret, flags);
+	return on_recv(sock->sk, ret, flags, 0);
 }
 
 SEC("?fexit/inet6_recvmsg")
 int BPF_PROG(inet6_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
 	     int ret)
 {
-	return on_recv(sock->sk, ret, flags);
+	return on_recv(sock->sk, ret, flags, 0);
 }
 
 SEC("?fexit/unix_stream_recvmsg")
 int BPF_PROG(unix_recv_fx, struct socket *sock, struct msghdr *msg, unsigned long size, int flags,
 	     int ret)
 {
-	return on_recv(sock->sk, ret, flags);
+	return on_recv(sock->sk, ret, flags, 0);
 }
 
 /* For the system-call hooks, which have an address and no socket. Verified once for all callers. */
@@ -284,9 +284,9 @@ int tw_io_send(__u64 sk, int ret)
 	return on_send((struct sock *)sk, ret);
 }
 
-int tw_io_recv(__u64 sk, int ret, int flags)
+int tw_io_recv(__u64 sk, int ret, int flags, __u32 later)
 {
-	return on_recv((struct sock *)sk, ret, flags);
+	return on_recv((struct sock *)sk, ret, flags, later);
 }
 
 int tw_io_accept(__u64 sk)

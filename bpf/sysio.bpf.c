@@ -63,28 +63,41 @@ static __always_inline int recv_flags(struct pt_regs *regs)
 	return 0;
 }
 
-/* One call of sendmmsg or recvmmsg, message by message. */
-static __always_inline void each_message(struct pt_regs *regs, struct tw_task *task, __u64 sk,
-					 int ret, int flags, bool is_send)
+/* What one message of a sendmmsg or recvmmsg moved; false: there is none such. */
+static __always_inline bool message_len(struct pt_regs *regs, int i, int count, __u32 *len)
 {
-	task->mmsg_index = 0;
-	if (ret < 0) {
-		if (is_send)
-			tw_io_send(sk, ret);
-		else
-			tw_io_recv(sk, ret, flags);
-		return;
-	}
-	for (int i = 0; i < MESSAGES_MAX; i++) {
-		struct mmsghdr *msg = (struct mmsghdr *)regs->si + i;
-		__u32 len;
+	struct mmsghdr *msg = (struct mmsghdr *)regs->si + i;
 
-		if (i >= ret || bpf_probe_read_user(&len, sizeof(len), &msg->msg_len))
-			break;
-		if (is_send)
-			tw_io_send(sk, len);
-		else
-			tw_io_recv(sk, len, flags);
+	return i < count && !bpf_probe_read_user(len, sizeof(*len), &msg->msg_len);
+}
+
+static __always_inline void on_sendmmsg(struct pt_regs *regs, struct tw_task *task, __u64 sk,
+					int ret)
+{
+	__u32 len;
+
+	task->mmsg_index = 0;
+	if (ret < 0)
+		tw_io_send(sk, ret);
+	for (int i = 0; i < MESSAGES_MAX && message_len(regs, i, ret, &len); i++)
+		tw_io_send(sk, len);
+}
+
+static __always_inline void on_recvmmsg(struct pt_regs *regs, struct tw_task *task, __u64 sk,
+					int ret)
+{
+	int flags = recv_flags(regs);
+	__u32 later = 0;
+	__u32 len;
+
+	task->mmsg_index = 0;
+	if (ret < 0)
+		tw_io_recv(sk, ret, flags, 0);
+	for (int i = 0; i < MESSAGES_MAX && message_len(regs, i, ret, &len); i++)
+		later += len;
+	for (int i = 0; i < MESSAGES_MAX && message_len(regs, i, ret, &len); i++) {
+		later -= len;
+		tw_io_recv(sk, len, flags, later);
 	}
 }
 
@@ -94,7 +107,7 @@ static __always_inline void on_splice(struct pt_regs *regs, struct task_struct *
 	__u64 to = tw_sk_of_fd(current, regs->dx);
 
 	if (from)
-		tw_io_recv(from, ret, MSG_TRUNC); /* the bytes are in a pipe */
+		tw_io_recv(from, ret, MSG_TRUNC, 0); /* the bytes are in a pipe */
 	if (to)
 		tw_io_send(to, ret);
 }
@@ -128,16 +141,16 @@ static __always_inline int on_sys_io(struct pt_regs *regs, int ret)
 	switch (kind) {
 	case CALL_RECV:
 		if (ret || regs->dx) /* nothing wanted, nothing came: not the end of the stream */
-			tw_io_recv(sk, ret, recv_flags(regs));
+			tw_io_recv(sk, ret, recv_flags(regs), 0);
 		break;
 	case CALL_SEND:
 		tw_io_send(sk, ret);
 		break;
 	case CALL_RECV_MANY:
-		each_message(regs, task, sk, ret, recv_flags(regs), false);
+		on_recvmmsg(regs, task, sk, ret);
 		break;
 	case CALL_SEND_MANY:
-		each_message(regs, task, sk, ret, 0, true);
+		on_sendmmsg(regs, task, sk, ret);
 		break;
 	default:
 		break;

@@ -7,7 +7,8 @@
 
 /* A call on the socket has returned `ret`: bytes, or a negative errno. */
 int tw_io_send(__u64 sk, int ret);
-int tw_io_recv(__u64 sk, int ret, int flags);
+/* later: bytes that the call has received too but that are reported after these. */
+int tw_io_recv(__u64 sk, int ret, int flags, __u32 later);
 /* accept(2) returned the socket. */
 int tw_io_accept(__u64 sk);
 
