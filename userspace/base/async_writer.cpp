@@ -122,7 +122,6 @@ class AsyncWriter::Worker {
   LineFile file_;
   std::string out_;
   std::size_t written_ = 0;  // of out_, whole lines
-  int failing_ = 0;          // errno of the failure that goes on
 };
 
 bool AsyncWriter::Worker::append(std::string_view lines) {
@@ -214,11 +213,7 @@ void AsyncWriter::Worker::write(Lock& lock) {
   stats_.lines_written += line_count;
   stats_.bytes_written += progress.taken;
   stats_.torn_lines = file_.torn_lines();
-  if (progress.error == 0) {
-    failing_ = 0;
-  } else {
-    on_error(lock, progress.error);
-  }
+  if (progress.error != 0) on_error(lock, progress.error);
 }
 
 void AsyncWriter::Worker::on_error(Lock& lock, int error) {
@@ -230,10 +225,7 @@ void AsyncWriter::Worker::on_error(Lock& lock, int error) {
     return;
   }
   ++stats_.write_errors;
-  if (failing_ != error) {
-    last_error_ = Error::from_errno("write " + file_.name(), error, ErrorCode::Io);
-  }
-  failing_ = error;
+  last_error_ = Error::from_errno("write " + file_.name(), error, ErrorCode::Io);
   if (is_gone_for_good(error)) {
     broken_ = true;
     drop_unwritten();
@@ -250,7 +242,6 @@ void AsyncWriter::Worker::drop_unwritten() {
   in_.clear();
   out_.clear();
   written_ = 0;
-  file_.abandon_line();
 }
 
 void AsyncWriter::Worker::finish(Lock& lock) {

@@ -67,7 +67,7 @@ class AsyncWriter {
   /// other thread may be using the writer any more. Later calls give the same result.
   Result<> flush_and_close(std::chrono::milliseconds timeout);
 
-  /// The latest failure; stays after recovery. A failure that goes on is recorded once.
+  /// The latest failure, also after recovery; stats().write_errors says how often.
   std::optional<Error> last_error() const;
 
   AsyncWriterStats stats() const;

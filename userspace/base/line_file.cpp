@@ -117,12 +117,10 @@ bool LineFile::still_ends_in_our_line() const {
 }
 
 void LineFile::abandon_line() {
-  if (partial_ == 0) return;
   ++torn_lines_;
   partial_ = 0;
   struct stat info {};
-  const bool known = regular_ && ::fstat(fd_.get(), &info) == 0;
-  newline_due_ = known ? ends_in_half_a_line(fd_.get(), info.st_size) : true;
+  newline_due_ = ::fstat(fd_.get(), &info) == 0 && ends_in_half_a_line(fd_.get(), info.st_size);
 }
 
 void LineFile::wait_writable(int timeout_ms) const {

@@ -41,9 +41,6 @@ class LineFile {
   /// Waits until a write is worth a try. Regular files always are.
   void wait_writable(int timeout_ms) const;
 
-  /// The caller gives up the rest of a line that `write` left half done; the next one starts anew.
-  void abandon_line();
-
   /// Opens the path again (log rotation); the next write starts with a whole line. On failure the
   /// old file stays in use. Does nothing to an adopted descriptor.
   Result<> reopen();
@@ -62,6 +59,7 @@ class LineFile {
 
   void take(UniqueFd fd);
   bool still_ends_in_our_line() const;
+  void abandon_line();
   int write_some(std::string_view bytes, std::size_t& written) const;
 
   UniqueFd fd_;

@@ -127,20 +127,6 @@ TEST_CASE("line file: a cut line with somebody else's bytes behind it is written
   }
 }
 
-TEST_CASE("line file: after an abandoned line the next one starts on a line of its own",
-          "[base][line_file]") {
-  const TempDir dir;
-  LineFile file = open_file(dir.path("log"));
-  {
-    const FileSizeLimit full(13);
-    CHECK(file.write(kLines).taken == 9);
-  }
-  file.abandon_line();
-  CHECK(file.write("line four\n").error == 0);
-  CHECK(read_file(dir.path("log")) == "line one\nline\nline four\n");
-  CHECK(file.torn_lines() == 1);
-}
-
 TEST_CASE("line file: the line break itself may have to wait for room", "[base][line_file]") {
   const TempDir dir;
   write_file(dir.path("log"), "torn");
@@ -208,21 +194,4 @@ TEST_CASE("line file: a full pipe says EAGAIN even on a blocking descriptor", "[
     if (progress.error == 0) progress.taken = 0;
   }
   CHECK(received == all);
-}
-
-TEST_CASE("line file: a line abandoned in a pipe is ended before the next", "[base][line_file]") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const UniqueFd read_end(ends[0]);
-  LineFile file = LineFile::adopt(UniqueFd(ends[1]), "pipe");
-  std::string long_line(1 << 20, 'x');
-  long_line.back() = '\n';
-  CHECK(file.write(long_line).taken == 0);
-  file.abandon_line();
-  std::string received(1 << 20, '\0');
-  const ssize_t n = ::read(read_end.get(), received.data(), received.size());
-  REQUIRE(n > 0);
-  CHECK(file.write("next\n").error == 0);
-  const ssize_t m = ::read(read_end.get(), received.data(), received.size());
-  CHECK(received.substr(0, static_cast<std::size_t>(m)) == "\nnext\n");
 }
