@@ -4,9 +4,9 @@
  * find.bpf.c which of them were open at the attach.
  *
  * Where a hook has no socket that the verifier trusts (cfg.conns_by_address), a hash by address
- * takes the place of the storage. It has to be told when a socket ends (TCP_CLOSE; an inode that is
- * another one), and nothing is cloned: a child of a listener is known by its port only, so it is
- * announced when a target uses it and not before.
+ * takes the place of the storage. Nothing deletes from it: that a socket is another one shows by its
+ * inode, or by starting anew after TCP_CLOSE. And nothing is cloned: a child of a listener is known by
+ * its port only, so it is announced when a target uses it and not before.
  */
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
@@ -79,14 +79,6 @@ static __always_inline struct tw_conn *conn_create(struct sock *sk)
 	return bpf_sk_storage_get(&conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-__hidden void tw_conn_forget(struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-
-	if (cfg.conns_by_address)
-		bpf_map_delete_elem(&conns_by_addr, &key);
-}
-
 /* Never 0 and never a cookie: a cookie cannot be made for an address. */
 static __always_inline __u64 conn_number(struct sock *sk)
 {
@@ -100,6 +92,9 @@ __hidden struct tw_conn *tw_conn_find(struct sock *sk)
 	struct tw_conn *conn = tw_conn_get(sk);
 
 	if (!conn || conn->role == TW_ROLE_LISTENER)
+		return NULL;
+	if (cfg.conns_by_address &&
+	    (conn->flags & (TW_CONN_ANNOUNCED | TW_CONN_CLOSED)) != TW_CONN_ANNOUNCED)
 		return NULL;
 	return conn;
 }
@@ -247,9 +242,11 @@ __hidden void tw_conn_listens(struct sock *sk)
 
 __hidden struct tw_conn *tw_conn_known(struct sock *sk)
 {
-	struct tw_conn *conn = tw_conn_find(sk);
+	struct tw_conn *conn = tw_conn_get(sk);
 
-	return conn && same_socket(sk, conn) ? conn : NULL;
+	if (!conn || conn->role == TW_ROLE_LISTENER || !same_socket(sk, conn))
+		return NULL;
+	return conn;
 }
 
 __hidden struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)

@@ -36,9 +36,11 @@ static __always_inline void send_close(struct sock *sk, struct tw_conn *conn)
 
 static __always_inline void send_shut(struct tw_conn *conn, __u8 dir)
 {
-	struct tw_ev_conn_shut *ev =
-		tw_reserve(bpf_ktime_get_ns(), CONN_SHUT, struct tw_ev_conn_shut);
+	struct tw_ev_conn_shut *ev;
 
+	if (!(conn->flags & TW_CONN_ANNOUNCED))
+		return;
+	ev = tw_reserve(bpf_ktime_get_ns(), CONN_SHUT, struct tw_ev_conn_shut);
 	if (!ev)
 		return;
 	ev->conn_id = conn->id;
@@ -78,17 +80,16 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 {
 	struct tw_conn *conn = tw_conn_get(sk);
 
-	if (!conn) {
+	if (!conn || (cfg.conns_by_address && (conn->flags & TW_CONN_CLOSED))) {
 		on_new_socket(sk, oldstate, newstate);
 		return 0;
 	}
+	if (cfg.conns_by_address && newstate == TCP_CLOSE)
+		conn->flags |= TW_CONN_CLOSED;
 	if (conn->role == TW_ROLE_LISTENER) {
-		/* A child that the kernel just made from its listener; by address: the listener. */
-		if (newstate != TCP_ESTABLISHED) {
-			if (newstate == TCP_CLOSE)
-				tw_conn_forget(sk);
+		/* A child that the kernel just made from its listener. */
+		if (newstate != TCP_ESTABLISHED)
 			return 0;
-		}
 		tw_conn_restart(sk, conn, TW_ROLE_SERVER);
 	}
 	switch (newstate) {
@@ -110,7 +111,6 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 			tw_conn_announce(sk, conn, 0, TW_OPEN_CONNECT_FAILED, sock_error(sk));
 		else if (conn->flags & TW_CONN_ANNOUNCED)
 			send_close(sk, conn);
-		tw_conn_forget(sk);
 		break;
 	}
 	return 0;

@@ -72,12 +72,12 @@ int BPF_PROG(data_ready_fe, struct sock *sk)
  */
 static __always_inline int on_probe(struct sock *sk, struct sk_buff *skb)
 {
-	struct tw_conn *conn = tw_conn_find(sk);
+	struct tw_conn *conn = tw_conn_get(sk);
 	struct tcp_sock *tcp;
 	struct tcphdr th;
 	__u32 end_seq;
 
-	if (!conn || conn->family == TW_AF_UNIX)
+	if (!conn || conn->role == TW_ROLE_LISTENER)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp || bpf_probe_read_kernel(&th, sizeof(th), BPF_CORE_READ(skb, data)))

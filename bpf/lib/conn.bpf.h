@@ -21,6 +21,7 @@ enum tw_conn_flags {
 	TW_CONN_RST_OUT = 1 << 2,
 	TW_CONN_ACCEPTED = 1 << 3, /* accepted_ns was reported */
 	TW_CONN_SEQ_KNOWN = 1 << 4, /* copied_seq holds a value */
+	TW_CONN_CLOSED = 1 << 5, /* conns_by_address: only its own file may still use it */
 };
 
 /*
@@ -52,7 +53,7 @@ struct tw_conn {
 
 /* The state of a followed socket or listener; NULL: not followed. */
 struct tw_conn *tw_conn_get(struct sock *sk);
-/* The same without listeners. */
+/* The same without listeners, and by address without what may be another socket by now. */
 struct tw_conn *tw_conn_find(struct sock *sk);
 /* The same, and a stream socket that a target's thread uses for the first time is followed too. */
 struct tw_conn *tw_conn_use(struct sock *sk, bool is_target);
@@ -70,11 +71,9 @@ void tw_conn_accept(__u64 sk_addr, __u64 now_ns);
 struct tw_conn *tw_conn_follow(struct sock *sk, __u8 role);
 /* Starts again, on what a listener's child was cloned from. */
 void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role);
-/* By address only: the socket is gone. */
-void tw_conn_forget(struct sock *sk);
 /* Sends CONN_OPEN. Without flags its stamp is the establishment's, if that is known. */
 void tw_conn_announce(struct sock *sk, struct tw_conn *conn, __u32 pid, __u32 flags, __u32 error);
-/* Like tw_conn_find(), but sure that the state is not that of an earlier socket at this address. */
+/* The same for sockets with a file, which tells whether the state is an earlier socket's. */
 struct tw_conn *tw_conn_known(struct sock *sk);
 /* A target listens on it. */
 void tw_conn_listens(struct sock *sk);

@@ -27,7 +27,9 @@ namespace {
 
 constexpr std::size_t kSize = 3000;
 
-bool whole(ssize_t got, std::size_t want) { return got == static_cast<ssize_t>(want); }
+bool whole(ssize_t got, std::size_t want) {
+  return got == static_cast<ssize_t>(want);
+}
 
 std::array<iovec, 3> three_parts(char* data, std::size_t size) {
   return {iovec{data, 100}, iovec{data + 100, 0}, iovec{data + 100, size - 100}};
@@ -43,8 +45,8 @@ msghdr message(iovec* parts, std::size_t count) {
 struct Way {
   std::string_view name;
   void (*run)(int fd, std::string& data);  ///< moves all of `data` through `fd`
-  std::size_t calls = 1;  ///< calls that the socket sees
-  bool readable = true;   ///< the bytes are in user memory
+  std::size_t calls = 1;                   ///< calls that the socket sees
+  bool readable = true;                    ///< the bytes are in user memory
 };
 
 void by_write(int fd, std::string& data) {
@@ -100,9 +102,14 @@ void by_splice_to(int fd, std::string& data) {
 }
 
 constexpr Way kSends[] = {
-    {"write", by_write},       {"send", by_send},       {"writev", by_writev},
-    {"pwritev2", by_pwritev2}, {"sendmsg", by_sendmsg}, {"sendmmsg", by_sendmmsg, 3},
-    {"sendfile", by_sendfile, 1, false}, {"splice", by_splice_to, 1, false},
+    {"write", by_write},
+    {"send", by_send},
+    {"writev", by_writev},
+    {"pwritev2", by_pwritev2},
+    {"sendmsg", by_sendmsg},
+    {"sendmmsg", by_sendmmsg, 3},
+    {"sendfile", by_sendfile, 1, false},
+    {"splice", by_splice_to, 1, false},
 };
 
 void by_read(int fd, std::string& data) {
@@ -138,8 +145,12 @@ void by_discard(int fd, std::string& data) {
 }
 
 constexpr Way kReceives[] = {
-    {"read", by_read},       {"recv", by_recv},       {"readv", by_readv},
-    {"preadv2", by_preadv2}, {"recvmsg", by_recvmsg}, {"recvmmsg", by_recvmmsg, 3},
+    {"read", by_read},
+    {"recv", by_recv},
+    {"readv", by_readv},
+    {"preadv2", by_preadv2},
+    {"recvmsg", by_recvmsg},
+    {"recvmmsg", by_recvmmsg, 3},
     {"MSG_PEEK", by_peek_and_recv},
 };
 // TCP only: a Unix socket has no bytes to throw away.

@@ -178,9 +178,13 @@ TargetProcess::~TargetProcess() {
   ::close(go_);
 }
 
-void TargetProcess::await() const { REQUIRE(read_byte(reached_)); }
+void TargetProcess::await() const {
+  REQUIRE(read_byte(reached_));
+}
 
-void TargetProcess::go() const { write_byte(go_); }
+void TargetProcess::go() const {
+  write_byte(go_);
+}
 
 int TargetProcess::join() {
   int status = -1;

@@ -9,13 +9,14 @@
 #include "bpf/attach_plan.h"
 #include "bpf/tracer.h"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <vector>
 
 namespace tailwhy::test {

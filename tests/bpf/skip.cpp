@@ -65,7 +65,8 @@ CATCH_REGISTER_LISTENER(Listener)
 
 void skip_case(std::string_view why) {
   if (!counts().skipped_now) {
-    std::printf("SKIP %s: %.*s\n", counts().running.c_str(), static_cast<int>(why.size()), why.data());
+    std::printf("SKIP %s: %.*s\n", counts().running.c_str(), static_cast<int>(why.size()),
+                why.data());
   }
   counts().skipped_now = true;
 }

@@ -35,7 +35,9 @@ socklen_t unix_address(std::string_view name, sockaddr_un& addr) {
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
 }
 
-const sockaddr* plain(const void* addr) { return static_cast<const sockaddr*>(addr); }
+const sockaddr* plain(const void* addr) {
+  return static_cast<const sockaddr*>(addr);
+}
 
 }  // namespace
 

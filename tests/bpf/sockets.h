@@ -2,11 +2,11 @@
 // when it fails.
 #pragma once
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cstdint>
+#include <netinet/in.h>
 #include <string>
 #include <string_view>
 #include <utility>
