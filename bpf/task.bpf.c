@@ -13,7 +13,7 @@ struct {
 	__type(value, struct tw_task);
 } tasks SEC(".maps");
 
-/* Thread groups to trace, in the loader's PID namespace. Filled by the loader before it marks. */
+/* Thread groups to trace, by the numbers of /proc. Filled by the loader before it marks. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -21,17 +21,30 @@ struct {
 	__type(value, __u8);
 } target_pids SEC(".maps");
 
-/* The number of a struct pid in the loader's PID namespace; 0 if it is not visible there. */
+/* Depth of the PID namespace whose numbers are used: 0 on a host. Known once threads are marked,
+ * and nothing happens to threads that are not. */
+static __u32 pidns_level;
+
+/* The loader runs the iterators itself, so it is `current`. */
+static __always_inline void find_pidns_level(void)
+{
+	struct task_struct *loader = bpf_get_current_task_btf();
+
+	pidns_level = BPF_CORE_READ(loader, thread_pid, level) - cfg.pidns_above;
+}
+
+/* The number of a struct pid in that namespace; 0 if it is not visible there. */
 static __always_inline __u32 pid_nr(struct pid *pid)
 {
+	__u32 level = pidns_level;
 	int nr = 0;
 
-	if (!pid || BPF_CORE_READ(pid, level) < cfg.pidns_level)
+	if (!pid || BPF_CORE_READ(pid, level) < level)
 		return 0;
 	/* numbers[] is indexed by namespace depth; the index is no constant, so no CO-RE access. */
 	bpf_probe_read_kernel(&nr, sizeof(nr),
 			      (void *)pid + bpf_core_field_offset(pid->numbers) +
-				      cfg.pidns_level * bpf_core_type_size(struct upid));
+				      level * bpf_core_type_size(struct upid));
 	return nr;
 }
 
@@ -148,6 +161,7 @@ int mark_tasks(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
+	find_pidns_level();
 	pid = task_tgid_nr(task);
 	if (pid && bpf_map_lookup_elem(&target_pids, &pid))
 		tw_task_mark(task);

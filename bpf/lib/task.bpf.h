@@ -14,7 +14,7 @@ enum tw_task_state {
 
 /* Present for the threads of a target, and for no others: its presence is the filter. */
 struct tw_task {
-	__u32 pid; /* thread group, in the loader's PID namespace */
+	__u32 pid; /* thread group, as /proc numbers it */
 	__u32 tid;
 	__u64 since_ns; /* of `state` */
 	struct tw_task_account account;

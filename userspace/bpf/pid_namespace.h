@@ -7,7 +7,8 @@
 
 namespace tailwhy {
 
-/// Depth of the PID namespace whose numbers our /proc shows: 0 on a host.
-Result<std::uint32_t> proc_pid_namespace_level();
+/// Levels from our own PID namespace up to the one whose numbers our /proc shows: 0 but in a
+/// container that was given the host's /proc.
+Result<std::uint32_t> pid_namespaces_above();
 
 }  // namespace tailwhy

@@ -41,13 +41,13 @@ Error libbpf_error(std::string_view what, int err, const LibbpfLog& log) {
   return error;
 }
 
-tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_level) {
+tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_above) {
   tw_config cfg{};
   cfg.ring_wake_bytes = config.ring_wake_bytes;
   cfg.ring_size_bytes = config.ring_size_bytes;
   cfg.request_capture_bytes = config.request_capture_bytes;
   cfg.response_capture_bytes = config.response_capture_bytes;
-  cfg.pidns_level = pidns_level;
+  cfg.pidns_above = pidns_above;
   cfg.want_payload = config.want_payload;
   cfg.want_accept = plan.accept_seen;
   cfg.conns_by_address = plan.conns_by_address;
@@ -81,12 +81,12 @@ struct Tracer::Impl {
 
 Result<> Tracer::Impl::load(std::string* refused) {
   const LibbpfLog log;
-  const auto level = proc_pid_namespace_level();
-  if (!level) return level.error();
+  const auto above = pid_namespaces_above();
+  if (!above) return above.error();
   skeleton.reset(tracer_bpf__open());
   if (!skeleton) return libbpf_error("open the BPF object", errno, log);
   tracer_bpf* skel = skeleton.get();
-  skel->rodata->cfg = to_rodata(config, plan, *level);
+  skel->rodata->cfg = to_rodata(config, plan, *above);
   bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
   // Maps that only some variants use: their memory is taken in advance, so leave as little of them
   // as can be. Socket storage must not even be made where the kernel has none.
