@@ -33,10 +33,11 @@ std::optional<std::string> obstacle(const HookProgram& program,
   return std::nullopt;
 }
 
-// The programs of a variant, or why it cannot be used.
-Result<std::vector<std::string_view>> programs_of(const HookVariant& variant,
-                                                  const KernelFeatures& features,
-                                                  const PlanOptions& options) {
+}  // namespace
+
+Result<std::vector<std::string_view>> usable_programs(const HookVariant& variant,
+                                                      const KernelFeatures& features,
+                                                      const PlanOptions& options) {
   std::vector<std::string_view> programs;
   for (const HookProgram& program : variant.programs) {
     const auto why_not = obstacle(program, features, options);
@@ -48,8 +49,6 @@ Result<std::vector<std::string_view>> programs_of(const HookVariant& variant,
   }
   return programs;
 }
-
-}  // namespace
 
 bool AttachPlan::has_program(std::string_view name) const {
   return std::any_of(hooks.begin(), hooks.end(), [&](const PlannedHook& hook) {
@@ -83,7 +82,7 @@ Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,
     PlannedHook planned{&hook, nullptr, {}, {}};
     std::string reasons;
     for (const HookVariant& variant : hook.variants) {
-      auto programs = programs_of(variant, features, options);
+      auto programs = usable_programs(variant, features, options);
       if (programs) {
         planned.variant = &variant;
         planned.programs = *std::move(programs);

@@ -66,6 +66,11 @@ struct AttachPlan {
   [[nodiscard]] const PlannedHook* find(std::string_view hook) const;
 };
 
+/// The programs of a variant that this kernel needs, or why it cannot run them.
+Result<std::vector<std::string_view>> usable_programs(const HookVariant& variant,
+                                                      const KernelFeatures& features,
+                                                      const PlanOptions& options);
+
 /// Takes of each wanted hook the first variant whose programs the kernel can run and has not
 /// refused. An error when a required hook has none, or when the kernel lacks what all hooks need.
 Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,

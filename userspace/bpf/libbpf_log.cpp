@@ -37,6 +37,7 @@ bool is_noise(std::string_view line) {
   return line.empty() || line.starts_with("--") || line.starts_with("processed ") ||
          line.starts_with("libbpf: failed to load object") ||
          line.starts_with("libbpf: permission error while running as root") ||
+         line.starts_with("libbpf: Error in bpf_object__probe_loading") ||
          line.starts_with("libbpf: failed to load BPF skeleton");
 }
 

@@ -13,10 +13,12 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 namespace tailwhy {
@@ -160,6 +162,12 @@ Result<> Tracer::Impl::find_connections() {
 Result<Tracer> Tracer::create(const TracerConfig& config,
                               const AttachPlan& plan,
                               std::string* refused) {
+  const std::uint32_t ring = config.ring_size_bytes;
+  const auto page = static_cast<std::uint32_t>(sysconf(_SC_PAGESIZE));
+  if (!std::has_single_bit(ring) || ring < page) {
+    return Error(ErrorCode::Usage, fmt::format("the ring buffer cannot be {} bytes large", ring),
+                 fmt::format("a power of two, at least {}", page));
+  }
   auto impl = std::make_unique<Impl>();
   impl->config = config;
   impl->plan = plan;
