@@ -51,6 +51,7 @@ class Load {
   std::FILE* log_ = nullptr;
   std::mt19937 random_;
   Ns begin_ = now_ns();
+  std::uint64_t opened_ = 0;
   std::uint64_t begun_ = 0;
   std::uint64_t answered_ = 0;
   std::uint64_t failed_ = 0;
@@ -84,7 +85,7 @@ void Load::watch(LoadConnection& connection, int operation) const {
 
 void Load::start(LoadConnection& connection) {
   if (!may_begin()) return;
-  if (!connection.open()) die("connect " + options_.to.text);
+  if (!connection.open(++opened_)) die("connect " + options_.to.text);
   watch(connection, EPOLL_CTL_ADD);
   feed(connection);
 }

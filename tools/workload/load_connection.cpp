@@ -47,7 +47,8 @@ LoadConnection::~LoadConnection() {
   close();
 }
 
-bool LoadConnection::open() {
+bool LoadConnection::open(std::uint64_t number) {
+  number_ = number;
   fd_ = connect_to(options_.to, true);
   return fd_ >= 0;
 }
@@ -81,7 +82,7 @@ void LoadConnection::add(std::uint64_t number, const Target& target) {
   out_ += text;
   ends_.push_back(out_.size());
   pending_.push_back(
-      {.number = number, .target = &target, .sent_bytes = text.size(), .connection = index_});
+      {.number = number, .target = &target, .sent_bytes = text.size(), .connection = number_});
   ++added_;
 }
 

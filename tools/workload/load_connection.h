@@ -22,7 +22,7 @@ struct Sample {
   unsigned status = 0;  // 0: no whole response
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
-  unsigned connection = 0;  // which of the -c connections, however often it was opened again
+  std::uint64_t connection = 0;  // its number: 1 for the first that was opened, and so on
 };
 
 class LoadConnection {
@@ -32,7 +32,8 @@ class LoadConnection {
   LoadConnection(const LoadConnection&) = delete;
   LoadConnection& operator=(const LoadConnection&) = delete;
 
-  bool open();
+  /// `number` is what its samples will say.
+  bool open(std::uint64_t number);
   void close();
   /// Adds a request to the batch that is written next.
   void add(std::uint64_t number, const Target& target);
@@ -61,6 +62,7 @@ class LoadConnection {
 
   const LoadOptions& options_;
   unsigned index_;
+  std::uint64_t number_ = 0;
   int fd_ = -1;
   std::string out_;
   std::size_t written_ = 0;

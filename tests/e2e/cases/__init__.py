@@ -1,0 +1,1 @@
+"""One file a theme, one function a case. A case starts servers, traces them, and compares."""

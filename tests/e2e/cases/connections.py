@@ -1,0 +1,196 @@
+"""Many, short, old and odd connections: identity is the socket, whatever happens to its number."""
+import socket
+
+from harness.case import case, check, equal
+from harness.context import free_port
+from harness.loads import RawClient, load, same_connections
+from harness.oracles import joined, same_requests
+from harness.process import children_of
+from harness.servers import delay_server, nginx, python_server
+
+JOINED = ("id", "method", "path", "status", "bytes_out", "bytes_in")
+
+
+@case()
+def thousand(t):
+    """1,000 connections at once with keep-alive"""
+    server = nginx(t, workers=2)
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 10_000, "-c", 1000, "--get", "/small")
+        server.wait_lines(10_000)
+    same_requests("nginx", trace.requests(), server.lines(), JOINED)
+    equal("connections opened", 1000, trace.summary["connections"]["opened"])
+    equal("connections of the records", 1000,
+          len({record["tailwhy.connection.id"] for record in trace.requests()}))
+
+
+@case(breaks=("drop_request",))
+def one_per_request(t):
+    """a new connection for each of 3,000 requests, closed by the server"""
+    server = nginx(t)
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 3000, "-c", 16, "--close", "--get", "/small")
+        server.wait_lines(3000)
+    same_requests("nginx", trace.requests(), server.lines(), JOINED)
+    connections = trace.summary["connections"]
+    equal("opened", 3000, connections["opened"])
+    equal("closed", 3000, connections["closed"])
+    equal("number of each request on its connection", {1},
+          {record["tailwhy.request.number"] for record in trace.requests()})
+
+
+@case()
+def fd_reuse(t):
+    """connections of three requests that close after random times: numbers are reused, records are not mixed up"""
+    server = delay_server(t)
+    with t.trace(server.pid) as trace:
+        samples = load(t, server.address, "-n", 3000, "-c", 48, "--per-connection", 3, "--hold", 15,
+                       "--get", "/size/100", "--get", "/size/5000", "--get", "/status/404",
+                       "--get", "/sleep/1ms/size/7")
+    same_requests("the server", trace.requests(), server.lines(),
+                  ("id", "method", "status", "bytes_out", "bytes_in"))
+    same_connections(trace.requests(), samples)
+    opened = trace.summary["connections"]["opened"]
+    check(1000 <= opened == len({sample.connection for sample in samples}), f"opened: {opened}")
+    for record, sample in joined("by id", trace.by_id(), samples):
+        check(sample.begin <= record["arrived_ns"] if "arrived_ns" in record else True,
+              f"{sample.id} arrived before it was sent")
+
+
+@case()
+def ipv6(t):
+    """IPv6, and IPv4 clients of an IPv6 socket (v4-mapped)"""
+    server = nginx(t, address=f"[::1]:{free_port('::1')}")
+    mapped_port = free_port()
+    mapped = delay_server(t, "--listen", f"[::]:{mapped_port}")
+    with t.trace([server.pid, mapped.pid], "--client-address") as trace:
+        load(t, server.address, "-n", 300, "-c", 5, "--get", "/small")
+        load(t, f"127.0.0.1:{mapped_port}", "-n", 100, "-c", 5, "--get", "/size/20")
+        server.wait_lines(300)
+    ours = trace.requests()
+    own = [record for record in ours if record["process.pid"] == mapped.pid]
+    same_requests("nginx", [record for record in ours if record not in own], server.lines(), JOINED)
+    equal("v4-mapped", 100, len(own))
+    peers = {record["network.peer.address"] for record in own}
+    check(peers <= {"127.0.0.1", "::ffff:127.0.0.1"}, f"peers {peers}")
+    equal("peers over IPv6", {"::1"},
+          {record["network.peer.address"] for record in ours if record not in own})
+
+
+@case(breaks=("drop_request", "change_response_bytes"))
+def unix_socket(t):
+    """nginx and a threaded server on Unix stream sockets"""
+    server = nginx(t, address=f"unix:{t.folder}/nginx.sock")
+    threads = delay_server(t, "--listen", f"unix:{t.folder}/delay.sock")
+    with t.trace([server.pid, threads.pid]) as trace:
+        load(t, server.address, "-n", 500, "-c", 10, "--get", "/small", "--get", "/large")
+        load(t, server.address, "-n", 200, "-c", 4, "--close", "--get", "/small")
+        load(t, threads.address, "-n", 200, "-c", 4, "--depth", 4, "--get", "/size/300")
+        server.wait_lines(700)
+    own = [record for record in trace.requests() if record["process.pid"] == threads.pid]
+    others = [record for record in trace.requests() if record["process.pid"] != threads.pid]
+    same_requests("nginx", others, server.lines(), JOINED)
+    same_requests("threads", own, threads.lines(), ("id", "status", "bytes_out", "bytes_in"))
+    equal("transport", {"unix"}, {record["network.transport"] for record in trace.requests()})
+
+
+@case()
+def unix_socket_at_attach(t):
+    """Unix connections that were open before the attach"""
+    server = delay_server(t, "--listen", f"unix:{t.folder}/delay.sock")
+    clients = [RawClient(t, server.address) for _ in range(10)]
+    for client in clients:
+        client.get("/size/5").response()
+    with t.trace(server.pid) as trace:
+        for number, client in enumerate(clients * 5):
+            client.get("/size/50", f"x-request-id: u{number}").response()
+    same_requests("the server", trace.requests(), server.lines()[10:],
+                  ("id", "status", "bytes_out", "bytes_in"))
+
+
+@case()
+def fork_after_accept(t):
+    """a process per connection: children born during the trace are traced"""
+    server = delay_server(t, "--fork")
+    with t.trace(server.pid) as trace:
+        samples = load(t, server.address, "-n", 400, "-c", 8, "--per-connection", 2, "--get",
+                       "/size/100")
+    same_requests("the server", trace.requests(), server.lines(),
+                  ("id", "status", "bytes_out", "bytes_in"))
+    same_connections(trace.requests(), samples)
+    equal("processes", len({sample.connection for sample in samples}),
+          len({record["process.pid"] for record in trace.requests()}))
+    check(len(children_of(server.pid)) <= 8, "children are left")
+
+
+@case()
+def odd_answers(t):
+    """interim responses, trailers, chunk extensions, bytes one by one"""
+    server = python_server(t, "odd_server.py")
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 200, "-c", 4, "--get", "/continue", "--get", "/trailers",
+             "--get", "/slow", "--get", "/else")
+        server.wait_lines(200)
+    same_requests("the server", trace.requests(), server.lines(),
+                  ("method", "path", "status", "bytes_out", "bytes_in"))
+
+
+@case()
+def upgrade(t):
+    """after 101 the connection is a tunnel: its bytes are no requests"""
+    server = python_server(t, "odd_server.py")
+    with t.trace(server.pid) as trace:
+        for _ in range(5):
+            client = RawClient(t, server.address)
+            client.get("/else").response()
+            client.get("/tunnel", "Connection: Upgrade", "Upgrade: echo").read_until(b"\r\n\r\n")
+            for text in (b"GET /no HTTP/1.1\r\n\r\n", b"\x00" * 1000):
+                client.send(text).read_size(len(text))
+            client.close()
+        server.wait_lines(10)
+    equal("requests", {("/else", 200): 5, ("/tunnel", 101): 5}, counted(
+        trace.requests(), "http.route", "http.response.status_code"))
+    equal("seen", 10, trace.counts["seen"])
+
+
+def counted(records, *fields):
+    found = {}
+    for record in records:
+        key = tuple(record.get(field) for field in fields)
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+@case()
+def refused_and_reset(t):
+    """connections that the target opens and are refused, and those that its peers reset"""
+    closed = free_port()
+    server = nginx(t, upstream=f"127.0.0.1:{closed}")
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 20, "-c", 2, "--get", "/proxy/x")
+        for _ in range(7):
+            client = RawClient(t, server.address)
+            client.get("/small").response()
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
+        server.wait_lines(27)
+    same_requests("nginx", trace.requests(), server.lines(), ("path", "status", "bytes_out"))
+    equal("502s", 20, trace.counts["server_errors"])
+    refused = trace.summary["connections"]["refused"]
+    # nginx stops asking a dead upstream for 10 s: at least once, not more often than it was asked
+    check(1 <= refused <= 20, f"refused: {refused}")
+    equal("reset by peers", 7, trace.summary["connections"]["reset_by_peer"])
+
+
+@case()
+def only_connections(t):
+    """clients that connect and leave without a word: connections, no requests"""
+    server = nginx(t)
+    with t.trace(server.pid) as trace:
+        for _ in range(25):
+            RawClient(t, server.address).close()
+        RawClient(t, server.address).get("/small").response()
+        server.wait_lines(1)
+    equal("seen", 1, trace.counts["seen"])
+    equal("opened", 26, trace.summary["connections"]["opened"])
+    equal("failed", 0, trace.counts["failed"])

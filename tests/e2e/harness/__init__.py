@@ -1,0 +1,1 @@
+"""What the cases are made of: processes, servers, loads, oracles and the tracer under test."""

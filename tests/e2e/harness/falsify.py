@@ -1,0 +1,95 @@
+"""Ways to falsify what tailwhy wrote, for --self-test: a check that cannot fail proves nothing.
+Each changes the result of a run in one place, as a bug would; the case must then fail."""
+from harness.case import Failure
+
+
+def _some(trace):
+    requests = [r for r in trace.records if r["record"] == "request"]
+    if not requests:
+        raise Failure("this run has no request to falsify")
+    return requests[len(requests) // 2]
+
+
+def drop_request(trace):
+    """One request is missing, everywhere."""
+    request = _some(trace)
+    trace.records.remove(request)
+    role = "client_requests" if request["tailwhy.role"] == "client" else "requests"
+    for record in [trace.summary, *trace.of_kind("interval")[:1]]:
+        for field in ("seen", "matched"):
+            record[role][field] -= 1
+
+
+def invent_request(trace):
+    """One request was counted twice, everywhere."""
+    request = _some(trace)
+    trace.records.insert(1, dict(request))
+    role = "client_requests" if request["tailwhy.role"] == "client" else "requests"
+    for record in [trace.summary, *trace.of_kind("interval")[:1]]:
+        for field in ("seen", "matched"):
+            record[role][field] += 1
+
+
+def change_status(trace):
+    request = _some(trace)
+    request["http.response.status_code"] = request.get("http.response.status_code", 200) + 1
+
+
+def change_response_bytes(trace):
+    _some(trace)["tailwhy.response.bytes"] += 1
+
+
+def change_request_bytes(trace):
+    _some(trace)["tailwhy.request.bytes"] -= 1
+
+
+def change_route(trace):
+    _some(trace)["http.route"] = "/elsewhere"
+
+
+def add_loss(trace):
+    trace.summary["loss"]["ring_full"] = 1
+
+
+def break_sum(trace):
+    trace.summary["requests"]["in_flight"] += 1
+
+
+def drop_from_log(trace):
+    trace.records.remove(_some(trace))
+
+
+def late_end(trace):
+    """All responses ended 3 ms later than they did."""
+    for request in trace.of_kind("request"):
+        request["write_last_ns"] += 3_000_000
+        request["duration_ns"] += 3_000_000
+
+
+def early_end(trace):
+    """All responses ended 0.5 ms before they did."""
+    for request in trace.of_kind("request"):
+        request["write_last_ns"] -= 500_000
+        request["duration_ns"] -= 500_000
+
+
+def late_start(trace):
+    """Requests arrived when the server had already read them."""
+    for request in trace.of_kind("request"):
+        if request.get("arrived_ns"):
+            request["arrived_ns"] += 400_000
+            request["duration_ns"] -= 400_000
+
+
+def miscount_errno(trace):
+    trace.summary["syscall_errors"][0]["count"] += 1
+
+
+def drop_errno(trace):
+    del trace.summary["syscall_errors"][-1]
+
+
+FALSIFICATIONS = {function.__name__: function for function in (
+    drop_request, invent_request, change_status, change_response_bytes, change_request_bytes,
+    change_route, add_loss, break_sum, drop_from_log, late_end, early_end, late_start,
+    miscount_errno, drop_errno)}
