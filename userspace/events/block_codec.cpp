@@ -40,8 +40,7 @@ BlockDecompressor::BlockDecompressor() : context_(ZSTD_createDCtx()) {
 }
 
 bool BlockDecompressor::decompress(std::span<const std::byte> stored, std::span<std::byte> raw) {
-  // One frame only, and of this size: zstd would go on with a second frame or a skippable one.
-  if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != raw.size()) return false;
+  // One frame only: zstd would go on with a second one.
   if (ZSTD_findFrameCompressedSize(stored.data(), stored.size()) != stored.size()) return false;
   // In one pass zstd writes straight to `raw` and allocates no window.
   const std::size_t size =

@@ -79,7 +79,7 @@ std::optional<SideRecord> take_side(std::span<const std::byte>& rest) noexcept {
   if (rest.size() < sizeof(CaptureSide)) return std::nullopt;
   CaptureSide head;
   std::memcpy(&head, rest.data(), sizeof(head));
-  if (head.name_bytes > kMaxSideNameBytes || head.payload_bytes > rest.size()) return std::nullopt;
+  if (head.name_bytes > kMaxSideNameBytes) return std::nullopt;
   const auto bytes = take(rest, sizeof(head) + head.name_bytes + head.payload_bytes);
   if (!bytes) return std::nullopt;
   const std::string_view text = as_text(bytes->subspan(sizeof(head)));

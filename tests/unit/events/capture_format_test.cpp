@@ -93,6 +93,10 @@ TEST_CASE("capture format: side records that lie about their size are refused",
     std::span<const std::byte> rest(cut);
     CHECK_FALSE(take_side(rest));
   }
+  std::vector<std::byte> long_name;
+  append_side(long_name, {5, std::string(kMaxSideNameBytes + 1, 'n'), ""});
+  std::span<const std::byte> rest(long_name);
+  CHECK_FALSE(take_side(rest));
 }
 
 TEST_CASE("block codec: gives back what it got, also nothing", "[events][capture]") {
@@ -142,9 +146,22 @@ TEST_CASE("block codec: only exactly one frame of exactly this content is taken"
   CHECK_FALSE(decompressor.decompress(twice, raw));
   CHECK_FALSE(decompressor.decompress(twice, more));
   CHECK_FALSE(decompressor.decompress({}, raw));
-  // a frame without its checksum: the flag bit cleared, the four bytes gone
-  std::vector<std::byte> unchecked(stored.begin(), stored.end() - 4);
-  CHECK_FALSE(decompressor.decompress(unchecked, raw));
+}
+
+TEST_CASE("block codec: a changed byte shows, also where zstd stores bytes as they are",
+          "[events][capture]") {
+  std::string noise(1000, ' ');
+  std::uint64_t state = 1;
+  for (char& c : noise) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    c = static_cast<char>(state >> 56U);
+  }
+  std::vector<std::byte> stored;
+  REQUIRE(BlockCompressor(1).compress(test::as_bytes(noise), stored));
+  REQUIRE(stored.size() > noise.size());
+  stored[500] ^= std::byte{1};
+  std::vector<std::byte> raw(noise.size());
+  CHECK_FALSE(BlockDecompressor().decompress(stored, raw));
 }
 
 TEST_CASE("capture checksum: size, place and every bit count", "[events][capture]") {

@@ -95,6 +95,8 @@ TEST_CASE("capture reader: every truncation gives the blocks before it, then say
                                     "byte " +
                                     std::to_string(frames[3]) + ": "));
   CHECK_THAT(middle.error, Contains(" % read"));
+  const Replay headless = replay_bytes(std::string_view(file).substr(0, frames[0]));
+  CHECK_THAT(headless.error, Contains("in the middle of block 0 at byte 32: 100.0 % read"));
   const Replay between = replay_bytes(std::string_view(file).substr(0, frames[5]));
   CHECK_THAT(between.error, Contains("has no end block, it stops after block 4 at byte"));
   CHECK_THAT(between.error, Contains("100.0 % read"));
@@ -175,7 +177,8 @@ TEST_CASE("capture reader: sizes beyond the format are refused before memory is 
   const Replay raw = with([](CaptureFrame& f) { f.raw_bytes = kMaxBlockBytes + 1; });
   CHECK_THAT(raw.error, Contains("the head of block 1 is damaged, at byte"));
   CHECK(with([](CaptureFrame& f) { f.raw_bytes = 0xffffffff; }).code == ErrorCode::Corrupt);
-  CHECK(with([](CaptureFrame& f) { f.stored_bytes = 0xffffffff; }).code == ErrorCode::Corrupt);
+  const Replay stored = with([](CaptureFrame& f) { f.stored_bytes = kMaxStoredBytes + 1; });
+  CHECK_THAT(stored.error, Contains("the head of block 1 is damaged, at byte"));
   CHECK(with([](CaptureFrame& f) { f.stored_bytes = kMaxStoredBytes; }).code == ErrorCode::Corrupt);
   CHECK(with([](CaptureFrame& f) { f.raw_bytes -= 8; }).code == ErrorCode::Corrupt);
   CHECK(with([](CaptureFrame& f) { f.number = 9; }).code == ErrorCode::Corrupt);
@@ -197,22 +200,32 @@ TEST_CASE("capture reader: missing blocks and bytes after the end are seen", "[e
   CHECK_THAT(replay_bytes(gap).error, Contains("the head of block 3 is damaged"));
 
   // the same with the numbers made right: the totals still tell
-  for (std::size_t i = 3; i < 5; ++i) {
-    const std::size_t at = frames_of(gap)[i];
-    auto frame = get_head<CaptureFrame>(gap, at);
-    frame.number = static_cast<std::uint32_t>(i);
-    put_head(gap, at, frame);
-  }
-  CHECK_THAT(replay_bytes(gap).error, Contains("blocks are missing: 3 of 5 events"));
+  const auto without = [&](std::size_t block) {
+    std::string rest = file;
+    rest.erase(frames[block], frames[block + 1] - frames[block]);
+    const auto left = frames_of(rest);
+    for (std::size_t i = block; i < left.size(); ++i) {
+      auto frame = get_head<CaptureFrame>(rest, left[i]);
+      frame.number = static_cast<std::uint32_t>(i);
+      put_head(rest, left[i], frame);
+    }
+    return replay_bytes(rest).error;
+  };
+  CHECK_THAT(without(3), Contains("blocks are missing: 3 of 5 events, 3 of 3 side records"));
+  CHECK_THAT(without(4), Contains("blocks are missing: 5 of 5 events, 2 of 3 side records"));
 }
 
 TEST_CASE("capture reader: block types of newer builds are passed over", "[events][capture]") {
   const CaptureTotals totals{};
+  std::vector<std::byte> like_side;
+  append_side(like_side, {5, "losses", "{}"});
   Blocks blocks;
   blocks.add(BlockType::Header, 0, {})
-      .add(static_cast<BlockType>(77), 3, test::as_bytes("whatever"))
+      .add(static_cast<BlockType>(77), 1, like_side)
       .add(BlockType::End, 0, bytes_of_object(totals));
-  CHECK(blocks.replay().error.empty());
+  const Replay back = blocks.replay();
+  CHECK(back.error.empty());
+  CHECK(back.diary.lines.empty());
 }
 
 TEST_CASE("capture reader: the description comes first, the end block is whole",

@@ -191,9 +191,11 @@ TEST_CASE("capture writer: drops are told in the middle of the file too", "[even
   std::uint64_t seen_before_end = 0;
   {
     auto writer = make_writer(dir.file("q.twcap"));
-    const std::vector<std::byte> unsound(8);
-    writer->add(unsound);
-    writer->add(unsound);
+    const std::vector<std::byte> too_short(8);
+    std::vector<std::byte> too_long(record.begin(), record.end());
+    too_long.resize(too_long.size() + 8);
+    writer->add(too_short);
+    writer->add(too_long);
     writer->add(record);
     writer->finish().value();
   }

@@ -123,6 +123,8 @@ TEST_CASE("decode: kinds of newer builds are told from garbage", "[events][decod
   CHECK(copy.status() == DecodeStatus::Unknown);
   copy.as<tw_ev_hdr>().size_bytes += 1;
   CHECK(copy.status() == DecodeStatus::Malformed);
+  copy.as<tw_ev_hdr>().size_bytes = sizeof(tw_ev_hdr) - 1;
+  CHECK(copy.status() == DecodeStatus::Malformed);
   Copy none(b.records().front());
   none.as<tw_ev_hdr>().type = TW_EV_NONE;
   CHECK(none.status() == DecodeStatus::Malformed);
@@ -192,6 +194,14 @@ TEST_CASE("decode: lengths of a data event must agree with each other", "[events
   CHECK(broken([](tw_ev_data& e) {
           e.flags |= TW_DATA_CONT;
           e.piece_off_bytes = 1;  // one byte more than the call had
+        }) == malformed);
+  CHECK(broken([](tw_ev_data& e) {
+          e.flags |= TW_DATA_CONT;
+          e.piece_off_bytes = 65;  // len - piece_off wraps
+        }) == malformed);
+  CHECK(broken([](tw_ev_data& e) {
+          e.captured_bytes = e.len_bytes = 3;
+          e.tail_len_bytes = 4;
         }) == malformed);
   CHECK(broken([](tw_ev_data& e) {
           e.flags |= TW_DATA_CONT;
