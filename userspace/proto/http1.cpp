@@ -68,11 +68,8 @@ void Http1Parser::turn(Side side, std::uint64_t offset, ParseOutput& out) {
 void Http1Parser::probe(Input& in, Half& h) {
   InlineText<2 * kProbeBytes> start(h.held.view());
   start.append({in.at, in.size()});
-  // usually nothing waits, and the whole of the first line can be looked at
-  const std::string_view text = h.held.empty() ? std::string_view(in.at, in.size()) : start.view();
-  const Confidence found = detect_http1(in.side, std::as_bytes(std::span(text)));
-  if (found == Confidence::NeedMore && h.held.size() + in.size() <= kProbeBytes &&
-      http1_may_begin(in.side, start.view())) {
+  const Confidence found = http1_begins(in.side, start.view());
+  if (found == Confidence::NeedMore && h.held.size() + in.size() <= kProbeBytes) {
     h.held.append({in.at, in.size()});
     in.at = in.end;
     return;
@@ -111,6 +108,7 @@ void Http1Parser::read_held(Input& next, Half& h) {
 // What waits will not be more: it is no beginning.
 void Http1Parser::settle(Half& h, Side side, std::uint64_t offset, ParseOutput& out) {
   h.probe = false;
+  if (h.held.empty()) return;
   Input next{side, offset, nullptr, nullptr, out};
   read_held(next, h);
 }

@@ -34,6 +34,14 @@ bool is_known_method(std::string_view token) {
   return false;
 }
 
+// Every text begins with the empty one.
+bool begins_known_method(std::string_view token) {
+  for (const MethodRow& row : kMethods) {
+    if (row.name.starts_with(token)) return true;
+  }
+  return false;
+}
+
 constexpr std::string_view kStatusLine = "HTTP/1.";
 
 Confidence detect_response(std::string_view text) {
@@ -60,17 +68,26 @@ std::string_view without_empty_lines(std::string_view text) {
   return text;
 }
 
-Confidence detect_request(std::string_view text) {
-  text = without_empty_lines(text);
+std::string_view method_token(std::string_view text) {
   std::size_t size = 0;
   while (size < text.size() && is_method_char(text[size]))
     ++size;
-  if (size > kLongestMethod) return Confidence::No;
-  if (size == text.size()) return Confidence::NeedMore;
-  if (size == 0 || text[size] != ' ') return Confidence::No;
-  const std::string_view method = text.substr(0, size);
+  return text.substr(0, size);
+}
+
+// A path, "*" of OPTIONS, or a URL.
+bool begins_target(char c) {
+  return c == '/' || c == '*' || c == 'h' || c == 'H';
+}
+
+Confidence detect_request(std::string_view text) {
+  text = without_empty_lines(text);
+  const std::string_view method = method_token(text);
+  if (method.size() > kLongestMethod) return Confidence::No;
+  if (method.size() == text.size()) return Confidence::NeedMore;
+  if (method.empty() || text[method.size()] != ' ') return Confidence::No;
   if (method == "PRI") return Confidence::No;  // the preface of HTTP/2
-  const std::string_view target = text.substr(size + 1);
+  const std::string_view target = text.substr(method.size() + 1);
   if (target.empty()) return Confidence::NeedMore;
   if (const std::size_t end = target.find('\n'); end != std::string_view::npos) {
     return ends_in_http1(target.substr(0, end)) ? Confidence::Yes : Confidence::No;
@@ -78,8 +95,7 @@ Confidence detect_request(std::string_view text) {
   for (const char c : target) {
     if (static_cast<unsigned char>(c) < ' ' && c != '\r') return Confidence::No;
   }
-  const char first = target.front();
-  const bool path = first == '/' || first == '*' || first == 'h' || first == 'H';
+  const bool path = begins_target(target.front());
   if (is_known_method(method) && (path || method == "CONNECT")) return Confidence::Yes;
   return path ? Confidence::NeedMore : Confidence::No;
 }
@@ -91,15 +107,21 @@ Confidence detect_http1(Side side, std::span<const std::byte> bytes) {
   return side == Side::Request ? detect_request(text) : detect_response(text);
 }
 
-bool http1_may_begin(Side side, std::string_view text) {
-  if (side == Side::Response) return detect_response(text) == Confidence::NeedMore;
+Confidence http1_begins(Side side, std::string_view text) {
+  if (side == Side::Response) return detect_response(text);
   text = without_empty_lines(text);
-  for (const MethodRow& row : kMethods) {
-    if (row.name.starts_with(text)) return true;
-    if (text.size() == row.name.size() + 1 && text.starts_with(row.name) && text.back() == ' ')
-      return true;
+  const std::string_view method = method_token(text);
+  const std::string_view rest = text.substr(method.size());
+  if (rest.size() < 2) {
+    if (!rest.empty() && rest.front() != ' ') return Confidence::No;
+    const bool known = rest.empty() ? begins_known_method(method) : is_known_method(method);
+    return known ? Confidence::NeedMore : Confidence::No;
   }
-  return false;
+  if (rest.front() != ' ' || method.empty() || method.size() > kLongestMethod)
+    return Confidence::No;
+  if (method == "CONNECT") return Confidence::Yes;
+  if (rest[1] != '/' && !is_known_method(method)) return Confidence::No;
+  return begins_target(rest[1]) ? Confidence::Yes : Confidence::No;
 }
 
 std::string_view http1_method_name(unsigned llhttp_method) {

@@ -14,9 +14,11 @@ namespace tailwhy {
 // NeedMore: too few bytes to tell.
 [[nodiscard]] Confidence detect_http1(Side side, std::span<const std::byte> bytes);
 
-// More than NeedMore: `text` is a proper prefix of a first line's beginning with a registered
-// method (of a status line), so it cannot be part of a secret.
-[[nodiscard]] bool http1_may_begin(Side side, std::string_view text);
+// The same of a turn on a connection that does speak HTTP/1, to find a beginning after a loss. Goes
+// by the first bytes alone, whatever the rest of the line: what a recording keeps is enough.
+// NeedMore only for what can be the beginning of a registered method (of a status line), so not of
+// a secret.
+[[nodiscard]] Confidence http1_begins(Side side, std::string_view text);
 
 // The method, if it is one of the registered ones that llhttp knows for HTTP; else empty.
 [[nodiscard]] std::string_view http1_method_name(unsigned llhttp_method);

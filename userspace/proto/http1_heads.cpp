@@ -7,6 +7,7 @@ namespace tailwhy::http1 {
 namespace {
 
 constexpr std::uint64_t kLongestMethod = 32;
+constexpr std::string_view kOtherMethod = "_OTHER";
 constexpr std::string_view kStandIn = "POST";  // for methods that llhttp does not know
 
 // Any status but those of interim responses, after which another follows. 0 while not known.
@@ -16,6 +17,19 @@ bool is_final(unsigned status) {
 
 bool request_line_known(const Half& h) {
   return h.http.http_major > 0 || h.http.http_minor > 0;
+}
+
+std::string_view version_text(const llhttp_t& http) {
+  switch (http.http_major * 10 + http.http_minor) {
+    case 9:
+      return "0.9";
+    case 10:
+      return "1.0";
+    case 11:
+      return "1.1";
+    default:
+      return "";
+  }
 }
 
 }  // namespace
@@ -147,14 +161,10 @@ void Http1Parser::emit_request_head(const Half& h,
                                     ParseOutput& out) {
   RequestHead& request = emit(Message::Kind::RequestHead, Side::Request, offset, out).request;
   const std::string_view method =
-      head == nullptr || h.other_method ? "" : http1_method_name(h.http.method);
-  request.method.assign(method.empty() ? "_OTHER" : method);
+      head == nullptr || h.other_method ? kOtherMethod : http1_method_name(h.http.method);
+  request.method.assign(method.empty() ? kOtherMethod : method);
   if (head == nullptr) return;
-  if (h.http.http_major == 1 && h.http.http_minor <= 1) {
-    request.protocol_version = h.http.http_minor == 1 ? "1.1" : "1.0";
-  } else if (h.http.http_major == 0 && h.http.http_minor == 9) {
-    request.protocol_version = "0.9";
-  }
+  request.protocol_version = version_text(h.http);
   request.route = head->route.finish();
   request.trace = head->trace;
   request.request_id = head->request_id;

@@ -70,14 +70,35 @@ void finish_value(Context& c) {
   }
 }
 
+// Blanks between a name and its colon are tolerated, and no part of the name.
+void append_name(Cursor& cursor, std::string_view piece) {
+  while (!piece.empty()) {
+    const std::size_t word = std::min(piece.find(' '), piece.size());
+    if (word > 0 && cursor.blank) cursor.name.append(" ");
+    if (word > 0) cursor.blank = false;
+    cursor.name.append(piece.substr(0, word));
+    piece.remove_prefix(word);
+    const std::size_t blanks = std::min(piece.find_first_not_of(' '), piece.size());
+    cursor.blank = cursor.blank || blanks > 0;
+    piece.remove_prefix(blanks);
+  }
+}
+
 int on_header_field(llhttp_t* parser, const char* at, std::size_t size) {
   Context& c = context(parser);
   if (c.cursor.in_value) {
     finish_value(c);
     c.cursor.name.clear();
+    c.cursor.blank = false;
   }
-  c.cursor.name.append({at, size});
+  append_name(c.cursor, {at, size});
   return 0;
+}
+
+void mask_value(const Context& c, const char* at, std::size_t size) {
+  // the blank that makes a line the continuation of a value must stay one
+  const bool blank = size > 0 && (*at == ' ' || *at == '\t');
+  secret(c, at + blank, size - blank);
 }
 
 int on_header_value(llhttp_t* parser, const char* at, std::size_t size) {
@@ -88,12 +109,9 @@ int on_header_value(llhttp_t* parser, const char* at, std::size_t size) {
     if (c.head != nullptr) c.head->value.clear();
   }
   switch (c.cursor.header) {
-    case Header::Secret: {
-      // the blank that makes a line the continuation of a value must stay one
-      const bool blank = size > 0 && (*at == ' ' || *at == '\t');
-      secret(c, at + blank, size - blank);
+    case Header::Secret:
+      mask_value(c, at, size);
       break;
-    }
     case Header::Allowed:
       break;
     case Header::TraceParent:
@@ -101,10 +119,21 @@ int on_header_value(llhttp_t* parser, const char* at, std::size_t size) {
       if (c.head != nullptr) {
         c.head->value.append({at, size});
       } else {  // in a response or a trailer it correlates nothing
-        secret(c, at, size);
+        mask_value(c, at, size);
       }
   }
   return 0;
+}
+
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// All that is not punctuation, on which it may depend whether the target is well-formed.
+void mask_letters(const Context& c, const char* at, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    if (is_alphanumeric(at[i])) secret(c, at + i, 1);
+  }
 }
 
 // Userinfo ends at an '@' that may come with the next piece: an authority that is cut is a secret.
@@ -112,11 +141,11 @@ std::size_t mask_authority(const Context& c, const char* at, std::size_t size) {
   const std::string_view text(at, size);
   const std::size_t end = text.find_first_of("/?#");
   if (end == std::string_view::npos) {
-    secret(c, at, size);
+    mask_letters(c, at, size);
     return size;
   }
   const std::size_t sign = text.substr(0, end).rfind('@');
-  if (sign != std::string_view::npos) secret(c, at, sign);
+  if (sign != std::string_view::npos) mask_letters(c, at, sign);
   return end;
 }
 
@@ -158,13 +187,15 @@ void mask_target(const Context& c, const char* at, std::size_t size) {
 int on_url(llhttp_t* parser, const char* at, std::size_t size) {
   Context& c = context(parser);
   if (c.head == nullptr || size == 0) return 0;
-  c.head->route.append({at, size});
-  if (c.out == nullptr) return 0;
-  if (parser->method == HTTP_CONNECT) {
-    secret(c, at, size);
-  } else {
-    mask_target(c, at, size);
+  if (parser->method == HTTP_CONNECT) {  // an authority: no route
+    mask_letters(c, at, size);
+    return 0;
   }
+  c.head->route.append({at, size});
+  // A blank is never part of a target, but llhttp may go over the one that it calls an error.
+  const char last = at[size - 1];
+  if (c.out != nullptr)
+    mask_target(c, at, last == ' ' || last == '\r' || last == '\n' ? size - 1 : size);
   return 0;
 }
 
@@ -186,6 +217,7 @@ int on_chunk_header(llhttp_t* parser) {
   Cursor& cursor = context(parser).cursor;
   cursor.in_chunk = parser->content_length > 0;
   cursor.in_value = false;
+  cursor.blank = false;
   cursor.name.clear();
   return 0;
 }
@@ -195,8 +227,17 @@ int on_chunk_complete(llhttp_t* parser) {
   return 0;
 }
 
-int on_secret(llhttp_t* parser, const char* at, std::size_t size) {
+int on_body(llhttp_t* parser, const char* at, std::size_t size) {
   secret(context(parser), at, size);
+  return 0;
+}
+
+// Quotes stay: what may come between them may not come without.
+int on_chunk_extension_value(llhttp_t* parser, const char* at, std::size_t size) {
+  const Context& c = context(parser);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (at[i] != '"') secret(c, at + i, 1);
+  }
   return 0;
 }
 
@@ -215,8 +256,8 @@ constexpr llhttp_settings_t make_settings(Side side, bool want_secrets) {
     s.on_header_value = on_header_value;
   }
   if (want_secrets) {
-    s.on_body = on_secret;
-    s.on_chunk_extension_value = on_secret;
+    s.on_body = on_body;
+    s.on_chunk_extension_value = on_chunk_extension_value;
   }
   return s;
 }

@@ -28,6 +28,8 @@ enum class TargetPart : std::uint8_t {
 
 // What is kept of a request's head while it is read.
 struct PartialHead {
+  PartialHead() {}  // NOLINT(modernize-use-equals-default): texts need not be cleared
+
   RouteBuilder route;
   TraceContext trace;
   RequestId request_id;
@@ -44,6 +46,7 @@ struct Cursor {
   InlineText<20> name;  // of the header being read; longer names are none of ours
   Header header = Header::Secret;
   bool in_value = false;
+  bool blank = false;     // a blank came after the name
   bool in_chunk = false;  // in the data of a chunk: llhttp's content_length is what is left of it
 };
 

@@ -67,6 +67,27 @@ TEST_CASE("http1: responses are recognised", "[proto][http1][detect]") {
   }
 }
 
+TEST_CASE("http1: a beginning is found by its first bytes alone", "[proto][http1][detect]") {
+  const auto found = [](std::string_view text) { return http1_begins(Side::Request, text); };
+  for (const std::string_view text : {"GET /", "\r\nPUT /a\x01", "OPTIONS *", "GET http://a",
+                                      "CONNECT a", "QUERY /a", "GET / HTTP/2.0\r\n"}) {
+    INFO(text);
+    CHECK(found(text) == Confidence::Yes);
+  }
+  for (const std::string_view text : {"GET -", "QUERY *", "PRI * HTTP/2.0", "S3CRET", "SECRET",
+                                      "SECRET ", "GETX", "GET\t/", " GET /", "get /", "\x16\x03"}) {
+    INFO(text);
+    CHECK(found(text) == Confidence::No);
+  }
+  for (const std::string_view text : {"", "\r\n\r\n", "G", "GET", "GET ", "UNSUBSCRIBE "}) {
+    INFO(text);
+    CHECK(found(text) == Confidence::NeedMore);
+  }
+  CHECK(http1_begins(Side::Response, "HTTP/1.1 2") == Confidence::Yes);
+  CHECK(http1_begins(Side::Response, "HTTP") == Confidence::NeedMore);
+  CHECK(http1_begins(Side::Response, "GET /") == Confidence::No);
+}
+
 TEST_CASE("http1: no prefix of a message is refused", "[proto][http1][detect]") {
   const std::string ask = "DELETE /a/b HTTP/1.1\r\nHost: a\r\n\r\n";
   for (std::size_t size = 0; size < ask.size(); ++size) {

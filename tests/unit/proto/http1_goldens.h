@@ -209,7 +209,7 @@ inline std::vector<Golden> unresolved_goldens() {
                 "|GET /\xc3\xa9 HTTP/1.2\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
                 "0\r\n\r\n|"),
         response("|HTTP/1.1 200\nContent-Length: 1\n\na"
-                 "|HTTP/1.1 200 \r\nContent-Length:1\r\n\r\nb|")},
+                 "|HTTP/1.1 200 \r\nContent-Length          :1\r\n\r\nb|")},
        {},
        {"request begin @0", "request head GET /a 1.1", "request end @1 framing", "request begin @1",
         "request head GET /{id} -", "request end @2 framing", "response begin @0",
