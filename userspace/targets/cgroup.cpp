@@ -47,21 +47,22 @@ std::size_t find_last_id(std::string_view path) {
   return std::string_view::npos;
 }
 
+struct Prefix {
+  std::string_view text;
+  std::string_view runtime;
+};
+constexpr std::array<Prefix, 8> kPrefixes{{{"crio-", "crio"},
+                                           {"cri-containerd-", "containerd"},
+                                           {"cri-containerd:", "containerd"},
+                                           {"nerdctl-", "containerd"},
+                                           {"docker-", "docker"},
+                                           {"docker/", "docker"},
+                                           {"libpod-", "podman"},
+                                           {"libpod-conmon-", "podman"}}};
+
 // Runtimes put a prefix before the id ("cri-containerd-ID.scope", "/docker/ID"); plain Kubernetes
 // with the cgroupfs driver has none.
 std::string runtime_of(std::string_view before_id) {
-  struct Prefix {
-    std::string_view text;
-    std::string_view runtime;
-  };
-  static constexpr std::array<Prefix, 8> kPrefixes{{{"crio-", "crio"},
-                                                    {"cri-containerd-", "containerd"},
-                                                    {"cri-containerd:", "containerd"},
-                                                    {"nerdctl-", "containerd"},
-                                                    {"docker-", "docker"},
-                                                    {"docker/", "docker"},
-                                                    {"libpod-", "podman"},
-                                                    {"libpod-conmon-", "podman"}}};
   for (const Prefix& prefix : kPrefixes) {
     if (before_id.ends_with(prefix.text)) return std::string(prefix.runtime);
   }
@@ -72,7 +73,7 @@ std::string runtime_of(std::string_view before_id) {
 std::string_view lxc_name(std::string_view path) {
   for (const std::string_view mark : {"/lxc.payload.", "/lxc.payload/", "/lxc/"}) {
     const std::size_t at = path.rfind(mark);
-    if (at == path.npos) continue;
+    if (at == std::string_view::npos) continue;
     const std::string_view name = path.substr(at + mark.size());
     return name.substr(0, name.find('/'));
   }
@@ -88,8 +89,8 @@ std::string parse_cgroup_path(std::string_view cgroup_file) {
     // "4:memory:/path"; the path may itself hold colons
     const std::string_view line = next_line(cgroup_file);
     const std::size_t first = line.find(':');
-    const std::size_t second = first == line.npos ? first : line.find(':', first + 1);
-    if (second == line.npos) continue;
+    const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
     const std::string_view path = line.substr(second + 1);
     const int rank = rank_of(line.substr(first + 1, second - first - 1), path);
     if (rank > best_rank) {
@@ -101,7 +102,7 @@ std::string parse_cgroup_path(std::string_view cgroup_file) {
 }
 
 ContainerId container_of(std::string_view cgroup_path) {
-  if (const std::size_t at = find_last_id(cgroup_path); at != cgroup_path.npos) {
+  if (const std::size_t at = find_last_id(cgroup_path); at != std::string_view::npos) {
     return {.runtime = runtime_of(cgroup_path.substr(0, at)),
             .id = std::string(cgroup_path.substr(at, kIdLength))};
   }
@@ -115,9 +116,10 @@ std::string systemd_unit_of(std::string_view cgroup_path) {
   if (!container_of(cgroup_path).id.empty()) return {};
   while (!cgroup_path.empty()) {
     const std::size_t slash = cgroup_path.rfind('/');
-    const std::string_view part = cgroup_path.substr(slash == cgroup_path.npos ? 0 : slash + 1);
+    const std::string_view part =
+        cgroup_path.substr(slash == std::string_view::npos ? 0 : slash + 1);
     if (part.ends_with(".service")) return std::string(part);
-    cgroup_path = cgroup_path.substr(0, slash == cgroup_path.npos ? 0 : slash);
+    cgroup_path = cgroup_path.substr(0, slash == std::string_view::npos ? 0 : slash);
   }
   return {};
 }

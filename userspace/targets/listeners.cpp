@@ -13,6 +13,8 @@
 namespace tailwhy {
 namespace {
 
+constexpr unsigned kAccepting = 0x10000;  // __SO_ACCEPTCON
+
 // One line of /proc/net/tcp{,6}:
 //   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 41203
@@ -25,7 +27,7 @@ struct TcpLine {
 
 std::optional<std::uint16_t> parse_hex_port(std::string_view address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == address.npos) return std::nullopt;
+  if (colon == std::string_view::npos) return std::nullopt;
   address.remove_prefix(colon + 1);
   std::uint16_t port = 0;
   const auto [end, err] =
@@ -71,7 +73,6 @@ Result<> add_unix(const ProcFs& proc,
                   pid_t via,
                   const ListenQuery& query,
                   std::set<std::uint64_t>& inodes) {
-  constexpr unsigned kAccepting = 0x10000;  // __SO_ACCEPTCON
   return proc.for_each_line(via, "net/unix", [&](std::string_view line) {
     std::array<std::string_view, 7> fields;
     for (std::string_view& field : fields) {

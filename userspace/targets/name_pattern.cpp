@@ -24,7 +24,7 @@ Result<NamePattern> NamePattern::parse(std::string_view text) {
   const bool is_regex = text.size() >= 2 && text.front() == '/' && text.back() == '/';
   const std::string body(is_regex ? text.substr(1, text.size() - 2) : text);
   if (body.empty()) return Error(ErrorCode::Usage, "a process name to look for is empty");
-  if (body.find('\0') != body.npos) {
+  if (body.find('\0') != std::string_view::npos) {
     return Error(ErrorCode::Usage, "a process name to look for holds a NUL byte");
   }
   if (!is_regex) return NamePattern(body.substr(0, kCommBytes), nullptr);

@@ -99,7 +99,7 @@ Result<> ProcFs::for_each_line(pid_t pid,
   const std::string file = path(pid, name);
   const auto fd = open_file(file, O_RDONLY);
   if (!fd) return fd.error();
-  std::array<char, kChunkBytes> chunk;
+  std::array<char, kChunkBytes> chunk{};
   std::string rest;  // the begin of a line whose end has not been read yet
   while (true) {
     const auto got = read_some(fd->get(), chunk.data(), chunk.size(), file);
@@ -107,7 +107,7 @@ Result<> ProcFs::for_each_line(pid_t pid,
     if (*got == 0) break;
     rest.append(chunk.data(), *got);
     std::string_view left(rest);
-    for (std::size_t end = left.find('\n'); end != left.npos; end = left.find('\n')) {
+    for (std::size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
       if (!line(left.substr(0, end))) return {};
       left.remove_prefix(end + 1);
     }
@@ -120,7 +120,7 @@ Result<> ProcFs::for_each_line(pid_t pid,
 
 Result<std::string> ProcFs::read_link(pid_t pid, std::string_view name) const {
   const std::string link = path(pid, name);
-  std::array<char, PATH_MAX> target;
+  std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
   if (size < 0) return Error::from_errno("read the link " + link, errno);
   return std::string(target.data(), static_cast<std::size_t>(size));

@@ -11,20 +11,18 @@ namespace tailwhy {
 namespace {
 
 // Numbers of proc_pid_stat(5) minus 3: the first field after the name is number 3.
-enum Field : std::size_t {
-  kState = 0,
-  kPpid = 1,
-  kFlags = 6,
-  kMinorFaults = 7,
-  kReapedMinorFaults = 8,
-  kMajorFaults = 9,
-  kUserTicks = 11,
-  kSystemTicks = 12,
-  kThreads = 17,
-  kStartTicks = 19,
-  kExitCode = 49,
-  kFieldCount = 50,
-};
+constexpr std::size_t kState = 0;
+constexpr std::size_t kPpid = 1;
+constexpr std::size_t kFlags = 6;
+constexpr std::size_t kMinorFaults = 7;
+constexpr std::size_t kReapedMinorFaults = 8;
+constexpr std::size_t kMajorFaults = 9;
+constexpr std::size_t kUserTicks = 11;
+constexpr std::size_t kSystemTicks = 12;
+constexpr std::size_t kThreads = 17;
+constexpr std::size_t kStartTicks = 19;
+constexpr std::size_t kExitCode = 49;
+constexpr std::size_t kFieldCount = 50;
 
 std::uint64_t number_or_zero(std::string_view text) {
   return parse_number<std::uint64_t>(text).value_or(0);
@@ -58,7 +56,7 @@ Result<ProcStat> parse_stat(std::string_view text) {
   // kernel's.
   const std::size_t open = text.find(" (");
   const std::size_t close = text.rfind(") ");
-  if (open == text.npos || close == text.npos || close < open + 2) {
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open + 2) {
     return Error(ErrorCode::Corrupt, "a stat file of /proc does not have a name in parentheses");
   }
   ProcStat stat;

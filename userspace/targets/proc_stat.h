@@ -20,7 +20,7 @@ struct ProcessId {
   pid_t pid = 0;
   /// Clock ticks (USER_HZ, 1/100 s) from boot to its start. exec() keeps it, fork() does not.
   std::uint64_t start_ticks = 0;
-  friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
+  friend auto operator<=>(const ProcessId&, const ProcessId&) = default;  // NOLINT: clang-tidy 14
 };
 
 /// The fields of /proc/PID/stat that we use. Counters are of the whole process, threads that have

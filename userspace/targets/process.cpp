@@ -16,26 +16,27 @@
 namespace tailwhy {
 namespace {
 
+constexpr std::size_t kMaxCommandLine = std::size_t{64} * 1024;
 constexpr std::string_view kDeleted = " (deleted)";
 
 Error no_such_process(const ProcFs& proc, pid_t pid) {
   // With hidepid= a process of somebody else looks like none, but signals tell them apart.
   if (proc.is_live() && ::kill(pid, 0) != 0 && errno == EPERM) {
-    return Error(ErrorCode::Permission,
-                 "process " + std::to_string(pid) + " belongs to another user and is hidden",
-                 "run as root: /proc is mounted with hidepid");
+    return {ErrorCode::Permission,
+            "process " + std::to_string(pid) + " belongs to another user and is hidden",
+            "run as root: /proc is mounted with hidepid"};
   }
-  return Error(ErrorCode::NotFound, "no process has PID " + std::to_string(pid),
-               "list processes with `ps -e`; the PID that a process has inside a container is not "
-               "the one it has here (see NSpid in /proc/PID/status)");
+  return {ErrorCode::NotFound, "no process has PID " + std::to_string(pid),
+          "list processes with `ps -e`; the PID that a process has inside a container is not "
+          "the one it has here (see NSpid in /proc/PID/status)"};
 }
 
 Error thread_not_process(const ProcFs& proc, pid_t tid, pid_t tgid) {
   const auto stat = read_stat(proc, tgid);
   const std::string owner =
       stat ? describe(stat->id, stat->comm) : std::to_string(tgid) + " (ended meanwhile)";
-  return Error(ErrorCode::Usage, std::to_string(tid) + " is a thread of process " + owner,
-               "all threads of a process are traced together: use PID " + std::to_string(tgid));
+  return {ErrorCode::Usage, std::to_string(tid) + " is a thread of process " + owner,
+          "all threads of a process are traced together: use PID " + std::to_string(tgid)};
 }
 
 // Reads a link that needs ptrace access. Not permitted is remembered, gone is not an error.
@@ -107,7 +108,8 @@ Result<ProcStat> read_stat(const ProcFs& proc, pid_t pid) {
 
 bool is_alive(const ProcFs& proc, const ProcessId& id) {
   const auto stat = read_stat(proc, id.pid);
-  return stat && stat->id == id && !stat->zombie();
+  if (!stat) return stat.error().code() != ErrorCode::NotFound;
+  return stat->id == id && !stat->zombie();
 }
 
 Result<Process> read_process(const ProcFs& proc, pid_t pid) {
@@ -173,8 +175,7 @@ Result<> check_traceable(const Process& process) {
 }
 
 Result<std::vector<std::string>> read_command_line(const ProcFs& proc, pid_t pid) {
-  constexpr std::size_t kMaxBytes = 64 * 1024;
-  const auto text = proc.read(pid, "cmdline", kMaxBytes);
+  const auto text = proc.read(pid, "cmdline", kMaxCommandLine);
   if (!text) return text.error();
   std::vector<std::string> arguments;
   std::string_view rest(*text);

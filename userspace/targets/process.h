@@ -49,7 +49,8 @@ Result<Process> read_process(const ProcFs& proc, pid_t pid);
 /// Its /proc/PID/stat only: much cheaper. NotFound as above.
 Result<ProcStat> read_stat(const ProcFs& proc, pid_t pid);
 
-/// True while this very process (not a later one with its PID) exists and is no zombie.
+/// True while this very process (not a later one with its PID) exists and is no zombie. When /proc
+/// cannot be read for another reason (no descriptor left), nothing says that it ended: true.
 bool is_alive(const ProcFs& proc, const ProcessId& id);
 
 /// Why the process cannot be traced: a kernel thread (Usage), a zombie (NotFound), or one that the

@@ -186,7 +186,7 @@ Error nothing_found(const Search& search, const Selection& selection) {
   }
   if (!selection.notes.empty()) hint = selection.notes.front();
   hint += "; --follow waits for it to start";
-  return Error(ErrorCode::NotFound, "no process fits: none " + list_criteria(spec), hint);
+  return {ErrorCode::NotFound, "no process fits: none " + list_criteria(spec), hint};
 }
 
 }  // namespace

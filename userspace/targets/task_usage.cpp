@@ -69,8 +69,8 @@ void read_memory(const ProcFs& proc, ProcessUsage& usage) {
 }  // namespace
 
 std::uint64_t ticks_to_ns(std::uint64_t ticks) noexcept {
-  static const auto kTicksPerSecond = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return ticks * (kNsPerSecond / kTicksPerSecond);
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return ticks * (kNsPerSecond / ticks_per_second);
 }
 
 Result<ProcessUsage> read_process_usage(const ProcFs& proc, const ProcessId& id) {

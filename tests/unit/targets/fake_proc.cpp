@@ -1,8 +1,10 @@
 #include "unit/targets/fake_proc.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 namespace tailwhy::test {
@@ -48,12 +50,18 @@ stdfs::path FakeProc::path(pid_t pid, std::string_view name) const {
 
 void FakeProc::write(pid_t pid, std::string_view name, std::string_view text) {
   const stdfs::path file = path(pid, name);
+  std::string& known = written_[file.string()];
+  if (stdfs::exists(file) && known == text)
+    return;  // disks are slow, and most files stay as they are
   stdfs::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << text;
+  known = text;
 }
 
 void FakeProc::link(pid_t pid, std::string_view name, std::string_view target) {
   const stdfs::path file = path(pid, name);
+  std::error_code none;
+  if (stdfs::read_symlink(file, none) == target) return;
   stdfs::create_directories(file.parent_path());
   stdfs::remove(file);
   stdfs::create_symlink(target, file);
@@ -63,11 +71,26 @@ void FakeProc::remove(pid_t pid) {
   stdfs::remove_all(root_ / std::to_string(pid));
 }
 
+// Removes the directories of all other threads.
+void FakeProc::keep_threads(pid_t pid, const std::vector<FakeProcess::Thread>& threads) {
+  std::error_code none;
+  for (const auto& entry : stdfs::directory_iterator(path(pid, "task"), none)) {
+    const bool kept = std::any_of(threads.begin(), threads.end(), [&](const auto& thread) {
+      return std::to_string(thread.tid) == entry.path().filename();
+    });
+    if (!kept) stdfs::remove_all(entry.path());
+  }
+}
+
 void FakeProc::put(const FakeProcess& p) {
   std::vector<FakeProcess::Thread> threads = p.threads;
   if (threads.empty()) threads.push_back({.tid = p.pid});
-  stdfs::remove_all(path(p.pid, "task"));
-  stdfs::remove_all(path(p.pid, "fd"));
+  keep_threads(p.pid, threads);
+  std::error_code none;
+  const auto open_now = stdfs::directory_iterator(path(p.pid, "fd"), none);
+  if (std::distance(begin(open_now), end(open_now)) > std::ssize(p.descriptors)) {
+    stdfs::remove_all(path(p.pid, "fd"));
+  }
 
   write(p.pid, "stat", stat_text(p, threads.size()));
   write(p.pid, "status", status_text(p, threads.front()));
@@ -80,7 +103,7 @@ void FakeProc::put(const FakeProcess& p) {
     write(p.pid, task + "/schedstat",
           fmt::format("{} {} {}\n", thread.run_ns, thread.run_queue_ns, thread.slices));
   }
-  stdfs::remove(path(p.pid, "io"));
+  if (!p.has_io) stdfs::remove(path(p.pid, "io"));
   if (p.has_io) {
     write(p.pid, "io",
           fmt::format("rchar: {}\nwchar: {}\nsyscr: 1\nsyscw: 1\nread_bytes: {}\nwrite_bytes: {}\n"

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,7 +72,10 @@ class FakeProc {
   void link(pid_t pid, std::string_view name, std::string_view target);
 
  private:
+  void keep_threads(pid_t pid, const std::vector<FakeProcess::Thread>& threads);
+
   std::filesystem::path root_;
+  std::map<std::string, std::string> written_;
 };
 
 }  // namespace tailwhy::test

@@ -144,7 +144,7 @@ TEST_CASE("account: user and system never shrink and always add up", "[targets][
   Bench bench(busy());
   ResourceCounters before;
   std::uint64_t seed = 1;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     seed = seed * 6364136223846793005U + 1442695040888963407U;
     bench.process.user_ticks += (seed >> 33) % 3;
     bench.process.system_ticks += (seed >> 40) % 3;
