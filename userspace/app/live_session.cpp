@@ -3,7 +3,8 @@
 #include "app/run_info_json.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "bpf/features.h"
+#include "bpf/feature_probe.h"
+#include "bpf/load_ladder.h"
 
 #include <fmt/format.h>
 
@@ -27,14 +28,30 @@ constexpr Ns kFollowPeriodNs = 250'000'000;
 // Rows of threads that have ended; beyond, they are added up per call and errno.
 constexpr std::size_t kEndedRows = 4096;
 
-UniqueFd make_timer(Ns first_ns, Ns period_ns) {
-  UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+// While the programs' run time is sampled, and how often it is.
+constexpr Ns kProgramsWindowNs = 50'000'000;
+constexpr Ns kProgramsPeriodNs = 2 * kNsPerSec;
+
+void add(tw_task_account& sum, const tw_task_account& account) {
+  sum.on_cpu_ns += account.on_cpu_ns;
+  sum.run_queue_ns += account.run_queue_ns;
+  sum.sleep_ns += account.sleep_ns;
+  sum.voluntary_switches += account.voluntary_switches;
+  sum.involuntary_switches += account.involuntary_switches;
+}
+
+void arm_timer(int fd, Ns first_ns, Ns period_ns = 0) {
   itimerspec spec{};
   spec.it_value.tv_sec = static_cast<time_t>(first_ns / kNsPerSec);
   spec.it_value.tv_nsec = static_cast<long>(first_ns % kNsPerSec);
   spec.it_interval.tv_sec = static_cast<time_t>(period_ns / kNsPerSec);
   spec.it_interval.tv_nsec = static_cast<long>(period_ns % kNsPerSec);
-  if (fd) timerfd_settime(fd.get(), 0, &spec, nullptr);
+  timerfd_settime(fd, 0, &spec, nullptr);
+}
+
+UniqueFd make_timer(Ns first_ns, Ns period_ns = 0) {
+  UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (fd) arm_timer(fd.get(), first_ns, period_ns);
   return fd;
 }
 
@@ -83,41 +100,26 @@ Result<> LiveSession::find_targets() {
   return {};
 }
 
-// The kernel has the last word on each program: what it refuses is planned around, and said.
 Result<> LiveSession::attach() {
-  Result<KernelFeatures> features = KernelFeatures::all(Support::Unknown);
-  if (!features) return std::move(features).error();
+  KernelFeatures features = detect_features();
   for (const tw_feature feature : config_.disabled_features) {
-    features->set(feature, Support::No, "disabled by option");
+    features.set(feature, Support::No, "disabled by option");
   }
-  PlanOptions options{.groups = config_.groups};
-  while (true) {
-    auto plan = plan_hooks(hook_table(), *features, options);
-    if (!plan) return std::move(plan).error();
-    std::string refused;
-    auto tracer = Tracer::create(config_.tracer, *plan, &refused);
-    if (tracer) {
-      note_missing(*plan);
-      tracer_.emplace(std::move(*tracer));
-      break;
-    }
-    if (refused.empty()) return std::move(tracer).error();
-    log_debug("the kernel refused {}: {}", refused, tracer.error().to_string());
-    options.refused.push_back({refused, tracer.error().to_string()});
+  auto tracer = start_tracer(config_.tracer, features, {.groups = config_.groups});
+  if (!tracer) return std::move(tracer).error();
+  tracer_.emplace(std::move(*tracer));
+  for (const PlannedHook& hook : tracer_->plan().hooks) {
+    for (const std::string_view program : hook.programs) info_.hooks.emplace_back(program);
+    if (!hook.variant->lacks.empty()) info_.missing.emplace_back(hook.variant->lacks);
+  }
+  for (const MissingHook& hook : tracer_->plan().missing) {
+    info_.missing.push_back(fmt::format("{} ({})", hook.hook->gives,
+                                        hook.unwanted ? "switched off" : hook.because));
   }
   auto source = LiveSource::create(*tracer_, {.interval_ns = config_.interval_ns});
   if (!source) return std::move(source).error();
   source_ = std::move(*source);
   return {};
-}
-
-void LiveSession::note_missing(const AttachPlan& plan) {
-  for (const PlannedHook& hook : plan.hooks) info_.hooks.emplace_back(hook.variant->name);
-  for (const MissingHook& hook : plan.missing) {
-    info_.missing.push_back(hook.unwanted
-                                ? fmt::format("{} (switched off)", hook.hook->gives)
-                                : fmt::format("{} ({})", hook.hook->gives, hook.because));
-  }
 }
 
 void LiveSession::describe() {
@@ -175,7 +177,7 @@ Result<> LiveSession::watch() {
   if (auto added = source_->add_fd(signal_fd_.get(), [this] { on_signal(); }); !added) return added;
 
   if (config_.duration_ns != 0) {
-    deadline_fd_ = make_timer(config_.duration_ns, 0);
+    deadline_fd_ = make_timer(config_.duration_ns);
     auto added = source_->add_fd(deadline_fd_.get(), [this] {
       drain(deadline_fd_.get());
       end_ = SessionEnd::Duration;
@@ -185,8 +187,7 @@ Result<> LiveSession::watch() {
   }
   const bool following = matcher_->spec().follow;
   if (following) scanner_.emplace(proc_, *std::exchange(matcher_, std::nullopt), getpid());
-  follow_fd_ = following ? make_timer(kFollowPeriodNs, kFollowPeriodNs)
-                         : UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  follow_fd_ = following ? make_timer(kFollowPeriodNs, kFollowPeriodNs) : make_timer(0);
   return source_->add_fd(follow_fd_.get(), [this] { on_timer(); });
 }
 
@@ -208,6 +209,7 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   analysis_->want_secrets(!config_.record_path.empty() && !config_.record_payload);
   if (auto recording = start_recording(); !recording) return std::move(recording).error();
   if (auto watched = watch(); !watched) return std::move(watched).error();
+  if (auto watched = watch_programs(); !watched) return std::move(watched).error();
   if (auto own = read_own_usage()) own_before_ = *own;
   analysis_->start(info_);
   if (spawned_) {
@@ -241,6 +243,7 @@ void LiveSession::on_event(const EventView& event) {
     }
   } else if (const auto* exit = std::get_if<const tw_ev_task_exit*>(&event)) {
     ended_threads_.push_back({(*exit)->pid, (*exit)->tid});
+    add(ended_account_, (*exit)->account);
   }
   analysis_->on_event(event);
   if (recording_) record(event);
@@ -274,6 +277,7 @@ SideData LiveSession::take(Ns now_ns) {
   collect_syscalls(side);
   const ResourceSample sample = resources_->sample(now_ns);
   side.resources = to_resource_use(sample.total, sample);
+  add_thread_accounts(side.resources);
   if (net_before_ && !processes_.empty()) {
     if (auto net = read_net_counters(proc_, processes_.begin()->first)) {
       if (const auto added = difference(*net_before_, *net)) {
@@ -288,9 +292,12 @@ SideData LiveSession::take(Ns now_ns) {
     side.self.rss_bytes = own->rss_bytes;
     side.self.peak_rss_bytes = own->peak_rss_bytes;
   }
-  sample_programs(now_ns);
-  side.self.programs_known = programs_known_;
-  side.self.programs_cpu_share = programs_share_;
+  start_programs_sample(now_ns);
+  side.self.programs_known = programs_window_ns_ != 0;
+  if (programs_window_ns_ != 0) {
+    side.self.programs_cpu_share =
+        static_cast<double>(programs_run_ns_) / static_cast<double>(programs_window_ns_);
+  }
   if (recording_) {
     side.not_recorded = recording_->stats().dropped_events;
     recording_->add_side({now_ns, kSideDataName, to_json(side)});
@@ -325,9 +332,47 @@ void LiveSession::collect_syscalls(SideData& side) {
   side.syscalls.insert(side.syscalls.end(), ended_syscalls_.begin(), ended_syscalls_.end());
 }
 
-void LiveSession::sample_programs(Ns now_ns) {
-  if (now_ns < next_programs_ns_) return;
-  next_programs_ns_ = now_ns + 10 * kNsPerSec;
+// Run-time statistics cost every program of the machine about 100 ns a run, so they are on for a
+// short window now and then.
+void LiveSession::start_programs_sample(Ns now_ns) {
+  if (!programs_ || programs_->running() || now_ns < next_programs_ns_) return;
+  next_programs_ns_ = now_ns + kProgramsPeriodNs;
+  if (auto begun = programs_->begin(); !begun) return programs_.reset();
+  arm_timer(programs_fd_.get(), kProgramsWindowNs);
+}
+
+void LiveSession::end_programs_sample() {
+  drain(programs_fd_.get());
+  const auto run_time = programs_->end();
+  if (!run_time) return;
+  programs_run_ns_ += run_time->run_ns;
+  programs_window_ns_ += run_time->window_ns;
+}
+
+Result<> LiveSession::watch_programs() {
+  std::vector<int> fds;
+  for (const LoadedProgram& program : tracer_->programs()) fds.push_back(program.fd);
+  auto sampler = RunTimeSampler::create(std::move(fds));
+  if (!sampler) {
+    log_debug("{}", sampler.error().to_string());
+    return {};
+  }
+  programs_ = std::move(*sampler);
+  programs_fd_ = make_timer(0, 0);
+  return source_->add_fd(programs_fd_.get(), [this] { end_programs_sample(); });
+}
+
+// The scheduler's hooks know every thread from its first moment to its last, which looking at /proc
+// from time to time does not.
+void LiveSession::add_thread_accounts(ResourceUse& resources) const {
+  if (!config_.groups.has(HookGroup::Sched) || tracer_->plan().find("sched") == nullptr) return;
+  const auto threads = tracer_->list_threads();
+  if (!threads) return;
+  tw_task_account sum = ended_account_;
+  for (const tw_thread_info& thread : *threads) add(sum, thread.account);
+  resources.run_queue_ns = sum.run_queue_ns;
+  resources.voluntary_switches = sum.voluntary_switches;
+  resources.involuntary_switches = sum.involuntary_switches;
 }
 
 void LiveSession::on_signal() {
@@ -364,9 +409,7 @@ void LiveSession::on_exits() {
   }
   if (spawned_) spawned_->try_wait();
   if (!processes_.empty() || scanner_) return;
-  itimerspec once{};
-  once.it_value.tv_nsec = static_cast<long>(kGoneDelayNs);
-  timerfd_settime(follow_fd_.get(), 0, &once, nullptr);
+  arm_timer(follow_fd_.get(), kGoneDelayNs);
 }
 
 void LiveSession::on_timer() {

@@ -6,6 +6,7 @@
 #include "base/handle.h"
 #include "bpf/attach_plan.h"
 #include "bpf/live_source.h"
+#include "bpf/program_stats.h"
 #include "bpf/tracer.h"
 #include "events/capture_writer.h"
 #include "model/run_info.h"
@@ -76,7 +77,7 @@ class LiveSession final : private SideSource, private EventHandler {
   Result<> start_recording();
   Result<> watch();
   void describe();
-  void note_missing(const AttachPlan& plan);
+  Result<> watch_programs();
 
   void on_event(const EventView& event) override;
   void on_tick(Ns now_ns) override;
@@ -89,7 +90,9 @@ class LiveSession final : private SideSource, private EventHandler {
   void follow_targets();
   void collect_syscalls(SideData& side);
   void record(const EventView& event);
-  void sample_programs(Ns now_ns);
+  void start_programs_sample(Ns now_ns);
+  void end_programs_sample();
+  void add_thread_accounts(ResourceUse& resources) const;
 
   LiveConfig config_;
   ProcFs proc_;
@@ -113,8 +116,11 @@ class LiveSession final : private SideSource, private EventHandler {
   std::string last_exit_;
   std::vector<ThreadId> ended_threads_;
   std::vector<SyscallCount> ended_syscalls_;  // of threads whose rows were deleted
-  double programs_share_ = 0;
-  bool programs_known_ = false;
+  tw_task_account ended_account_{};           // of threads that have ended
+  std::optional<RunTimeSampler> programs_;
+  UniqueFd programs_fd_;
+  Ns programs_run_ns_ = 0;
+  Ns programs_window_ns_ = 0;
   Ns next_programs_ns_ = 0;
   OwnUsage own_before_;
   std::vector<PayloadSpan> spans_;

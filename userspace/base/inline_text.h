@@ -23,12 +23,12 @@ class InlineText {
   void assign(std::string_view text) {
     size_ = static_cast<std::uint16_t>(std::min(text.size(), Capacity));
     truncated_ = text.size() > Capacity;
-    std::memcpy(bytes_.data(), text.data(), size_);
+    copy(0, text.substr(0, size_));
   }
   void append(std::string_view text) {
     const std::size_t room = Capacity - size_;
     const std::size_t taken = std::min(text.size(), room);
-    std::memcpy(bytes_.data() + size_, text.data(), taken);
+    copy(size_, text.substr(0, taken));
     size_ = static_cast<std::uint16_t>(size_ + taken);
     truncated_ = truncated_ || taken < text.size();
   }
@@ -49,6 +49,11 @@ class InlineText {
   }
 
  private:
+  // An empty view may point nowhere, which memcpy must not be given.
+  void copy(std::size_t at, std::string_view text) {
+    if (!text.empty()) std::memcpy(bytes_.data() + at, text.data(), text.size());
+  }
+
   static_assert(Capacity <= 65535);
   std::array<char, Capacity> bytes_;  // not initialised: only [0, size_) is ever read
   std::uint16_t size_ = 0;

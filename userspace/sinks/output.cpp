@@ -1,0 +1,70 @@
+// See the header.
+#include "sinks/output.h"
+
+#include "base/handle.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <stdlib.h>  // mkostemp is not in <cstdlib>
+#include <unistd.h>
+#include <utility>
+
+namespace tailwhy {
+namespace {
+
+Result<> write_all(int fd, std::string_view text, const std::string& name) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::from_errno("write " + name, errno, ErrorCode::Io);
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// Devices and pipes cannot be replaced by a file.
+bool is_special_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+Result<> write_in_place(const std::string& path, std::string_view text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return Error::from_errno("open " + path, errno);
+  return write_all(fd.get(), text, path);
+}
+
+Result<> write_beside_and_move(const std::string& path, std::string_view text) {
+  std::string beside = path + ".XXXXXX";
+  UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!fd) return Error::from_errno("create a file beside " + path, errno);
+  Result<> done = write_all(fd.get(), text, path);
+  if (done && ::fchmod(fd.get(), 0640) != 0)
+    done = Error::from_errno("set the mode of " + path, errno);
+  if (done && ::close(fd.release()) != 0)
+    done = Error::from_errno("close " + path, errno, ErrorCode::Io);
+  if (done && ::rename(beside.c_str(), path.c_str()) != 0) {
+    done = Error::from_errno("move the finished file to " + path, errno);
+  }
+  if (!done) ::unlink(beside.c_str());
+  return done;
+}
+
+}  // namespace
+
+Result<> write_output(const std::string& path, std::string_view text) {
+  if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
+  return is_special_file(path) ? write_in_place(path, text) : write_beside_and_move(path, text);
+}
+
+Result<AsyncWriter> open_output(const std::string& path, const AsyncWriterOptions& options) {
+  if (path != "-") return AsyncWriter::open(path, options);
+  UniqueFd fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!fd) return Error::from_errno("use standard output", errno);
+  return AsyncWriter::adopt(std::move(fd), "standard output", options);
+}
+
+}  // namespace tailwhy

@@ -1,0 +1,190 @@
+// See the header. No JSON library here: building an object costs more than all the rest.
+#include "sinks/request_line.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tailwhy {
+namespace {
+
+void put(fmt::memory_buffer& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+// `key` with its comma, quotes and colon: one copy.
+void put_number(fmt::memory_buffer& out, std::string_view key, std::uint64_t value) {
+  const fmt::format_int digits(value);
+  put(out, key);
+  out.append(digits.data(), digits.data() + digits.size());
+}
+
+void put_stamp(fmt::memory_buffer& out, std::string_view key, Ns stamp) {
+  if (stamp != 0) put_number(out, key, stamp);
+}
+
+void put_text(fmt::memory_buffer& out, std::string_view key, std::string_view text) {
+  put(out, key);
+  json_quote_to(out, text);
+}
+
+// For words of ours, which need no escaping.
+void put_word(fmt::memory_buffer& out, std::string_view key, std::string_view word) {
+  put(out, key);
+  out.push_back('"');
+  put(out, word);
+  out.push_back('"');
+}
+
+void put_hex(fmt::memory_buffer& out,
+             std::string_view key,
+             const std::uint8_t* bytes,
+             std::size_t size) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  put(out, key);
+  out.push_back('"');
+  for (std::size_t i = 0; i < size; ++i) {
+    out.push_back(kDigits[bytes[i] >> 4]);
+    out.push_back(kDigits[bytes[i] & 15]);
+  }
+  out.push_back('"');
+}
+
+std::string_view role_word(Role role) {
+  switch (role) {
+    case Role::Unknown:
+      return "unknown";
+    case Role::Server:
+      return "server";
+    case Role::Client:
+      return "client";
+  }
+  return "unknown";
+}
+
+std::string_view outcome_word(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::Matched:
+      return "matched";
+    case Outcome::Unmatched:
+      return "unmatched";
+    case Outcome::InFlightAtAttach:
+      return "in_flight_at_attach";
+  }
+  return "unmatched";
+}
+
+// error.type: the status of a server error, else the word for the failure, never on success.
+void put_error(fmt::memory_buffer& out, const Request& request) {
+  constexpr std::string_view kKey = ",\"error.type\":";
+  if (request.failure == Failure::ServerError) {
+    if (request.status == 0) return put_word(out, kKey, "_OTHER");
+    const fmt::format_int digits(request.status);
+    put_word(out, kKey, {digits.data(), digits.size()});
+  } else if (request.failure != Failure::None) {
+    put_word(out, kKey, to_string(request.failure));
+  }
+}
+
+void put_what(fmt::memory_buffer& out, const Request& request) {
+  put_word(out, ",\"network.protocol.name\":", request.protocol);
+  if (!request.protocol_version.empty()) {
+    put_word(out, ",\"network.protocol.version\":", request.protocol_version);
+  }
+  if (!request.method.empty()) put_text(out, ",\"http.request.method\":", request.method.view());
+  if (!request.route.empty()) put_text(out, ",\"http.route\":", request.route.view());
+  if (request.status != 0) put_number(out, ",\"http.response.status_code\":", request.status);
+  put_error(out, request);
+}
+
+void put_peer(fmt::memory_buffer& out, const Request& request, bool address) {
+  const Endpoint& peer = *request.peer;
+  const bool unix_socket = request.local->family == Family::Unix || peer.family == Family::Unix;
+  put_word(out, ",\"network.transport\":", unix_socket ? "unix" : "tcp");
+  if (!address && request.role != Role::Client) return;
+  if (peer.family == Family::Unknown) return;
+  put_text(out, ",\"network.peer.address\":", address_text(peer));
+  if (!unix_socket) put_number(out, ",\"network.peer.port\":", peer.port);
+}
+
+void put_times(fmt::memory_buffer& out, const Request& request) {
+  const Stamps& at = request.at;
+  const bool answered = at.write_first != 0;
+  const bool begun = request.start() != 0;
+  if (begun && at.write_last != 0) put_number(out, ",\"duration_ns\":", request.duration());
+  put(out, request.queue_known() ? ",\"queue_known\":true" : ",\"queue_known\":false");
+  if (request.queue_known()) put_number(out, ",\"queue_ns\":", request.queue());
+  if (at.read_last != 0) put_number(out, ",\"receive_ns\":", request.receive());
+  if (answered && at.read_last != 0) put_number(out, ",\"service_ns\":", request.service());
+  if (answered && at.write_last != 0) put_number(out, ",\"send_ns\":", request.send());
+  if (answered && begun) put_number(out, ",\"ttfb_ns\":", request.ttfb());
+  if (request.accept_queue_known())
+    put_number(out, ",\"accept_queue_ns\":", request.accept_queue());
+  put_stamp(out, ",\"arrived_ns\":", at.arrived);
+  put_stamp(out, ",\"read_first_ns\":", at.read_first);
+  put_stamp(out, ",\"read_last_ns\":", at.read_last);
+  put_stamp(out, ",\"write_first_ns\":", at.write_first);
+  put_stamp(out, ",\"write_last_ns\":", at.write_last);
+}
+
+void put_trace(fmt::memory_buffer& out, const Request& request) {
+  const TraceContext& trace = request.trace;
+  if (trace.valid) {
+    put_hex(out, ",\"trace_id\":", trace.trace_id.data(), trace.trace_id.size());
+    put_hex(out, ",\"parent_span_id\":", trace.parent_span_id.data(), trace.parent_span_id.size());
+    put_hex(out, ",\"trace_flags\":", &trace.flags, 1);
+  }
+  if (!request.request_id.empty()) {
+    put_text(out, ",\"http.request.header.x-request-id\":", request.request_id.view());
+  }
+}
+
+}  // namespace
+
+Ns ended_ns(const Request& request) {
+  const Stamps& at = request.at;
+  return std::max({at.established, at.accepted, at.arrived, at.read_first, at.read_last,
+                   at.write_first, at.write_last});
+}
+
+void begin_request_line(fmt::memory_buffer& out,
+                        const Request& request,
+                        std::string_view reason,
+                        const ClockOffset& clock,
+                        bool peer_address) {
+  const Ns at = ended_ns(request);
+  char time[kRfc3339Size];
+  const char* time_end = format_rfc3339(clock.to_real(at), time);
+  put_word(out, "{\"record\":\"request\",\"timestamp\":",
+           {time, static_cast<std::size_t>(time_end - time)});
+  put_number(out, ",\"mono_ns\":", at);
+  put_word(out, ",\"event_name\":\"tailwhy.request\",\"tailwhy.role\":", role_word(request.role));
+  put_number(out, ",\"tailwhy.connection.id\":", request.conn_id);
+  put_number(out, ",\"tailwhy.request.number\":", request.number);
+  put_number(out, ",\"process.pid\":", request.pid);
+  put_number(out, ",\"thread.id\":", request.tid);
+  put_what(out, request);
+  put_peer(out, request, peer_address);
+  put_times(out, request);
+  put_number(out, ",\"tailwhy.request.bytes\":", request.request_bytes);
+  put_number(out, ",\"tailwhy.response.bytes\":", request.response_bytes);
+  put_number(out, ",\"tailwhy.pipeline.depth\":", request.pipeline_depth);
+  put_word(out, ",\"tailwhy.end_rule\":", to_string(request.end_rule));
+  put_word(out, ",\"tailwhy.outcome\":", outcome_word(request.outcome));
+  if (request.incomplete) put(out, ",\"incomplete\":true");
+  put_trace(out, request);
+  put_word(out, ",\"tailwhy.log.reason\":", reason);
+}
+
+void end_request_line(fmt::memory_buffer& out, double weight) {
+  put(out, ",\"tailwhy.sample.weight\":");
+  if (weight == std::floor(weight) && weight < 1e15) {
+    put_number(out, "", static_cast<std::uint64_t>(weight));
+  } else {
+    fmt::format_to(fmt::appender(out), "{}", weight);
+  }
+  put(out, "}\n");
+}
+
+}  // namespace tailwhy
