@@ -5,7 +5,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "bpf/doctor.h"
+#include "bpf/feature_probe.h"
 #include "cli/completion.h"
+#include "cli/doctor_output.h"
 #include "cli/gates.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
@@ -139,6 +142,25 @@ Result<> report(const Options& o) {
   return check_gates(*gates, o.max_loss, (*session)->total());
 }
 
+Result<> doctor(const Options& o) {
+  KernelFeatures features = detect_features();
+  for (const std::string& name : o.disable_features) {
+    if (const auto feature = feature_by_name(name)) {
+      features.set(*feature, Support::No, "disabled by option");
+    }
+  }
+  DoctorOptions options;
+  if (!o.pids.empty()) options.pid = static_cast<std::uint32_t>(o.pids.front());
+  const std::vector<DoctorRow> rows = examine(features, options);
+  const std::string text =
+      o.json ? format_doctor_json(rows)
+             : format_doctor(rows, style_for(o, STDOUT_FILENO), terminal_size(STDOUT_FILENO).columns);
+  if (auto printed = print(text); !printed) return printed;
+  if (worst(rows) != Verdict::Fail) return {};
+  return Error(ErrorCode::Unsupported, "something that tailwhy cannot do without is missing",
+               "see the rows marked fail");
+}
+
 Result<> run(const Options& o) {
   switch (o.command) {
     case Command::Trace:
@@ -147,7 +169,7 @@ Result<> run(const Options& o) {
     case Command::Report:
       return report(o);
     case Command::Doctor:
-      return Error(ErrorCode::Unsupported, "not built yet");
+      return doctor(o);
     case Command::Completion:
       return print(completion_script(o.shell));
     case Command::JsonSchema:

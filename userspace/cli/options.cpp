@@ -228,8 +228,8 @@ Parser make_parser(Options& o) {
   add_gates(*p.report, o);
 
   p.doctor = app.add_subcommand("doctor", "Try every hook and say what works, and how to mend it");
-  p.doctor->add_option("-p,--pid", o.pids, "Look at these processes too")
-      ->delimiter(',')
+  p.doctor->add_option("-p,--pid", o.pids, "Look at this process too")
+      ->expected(1)
       ->type_name("PID");
   p.doctor->add_flag("--json", o.json, "Print JSON");
   add_choice(*p.doctor, "--color,--colour", o.colour, kWhen, "Colours (default auto)");
