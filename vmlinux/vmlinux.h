@@ -304,9 +304,9 @@ struct tcphdr {
 	__be16 dest;
 	__be32 seq;
 	__be32 ack_seq;
-	__u16 res1 : 4;
+	__u16 unused : 4;
 	__u16 doff : 4;
-	__u16 flags : 8;
+	__u16 unused2 : 8;
 	__be16 window;
 	__u16 check;
 	__be16 urg_ptr;

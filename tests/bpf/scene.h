@@ -28,7 +28,8 @@ struct Mode {
   std::string_view io;  ///< the variant of sock_io that is to be used
 };
 
-/// All that this kernel can do; those it cannot are printed once.
+/// All that this kernel can do; those it cannot are printed once. TW_TEST_MODE=NAME leaves that one
+/// only, for slow machines.
 const std::vector<Mode>& usable_modes();
 const Mode& mode_named(std::string_view name);
 
