@@ -114,7 +114,7 @@ def no_root(t):
     own, roots = t.start([*nobody, "sleep", "60"], "own"), nginx(t)
     time.sleep(0.2)
     done = t.run([*nobody, binary, "--profile", "-d", "1", "-p", own.pid], check=False)
-    says(done, NO_PRIVILEGE, "tailwhy:", "CAP_BPF", "try:", "sudo")
+    says(done, NO_PRIVILEGE, "tailwhy:", "try:", "CAP_BPF", "root")
     done = t.run([*nobody, binary, "--profile", "-d", "1", "-p", roots.pid], check=False)
     says(done, NO_PRIVILEGE, "tailwhy:", "root", "try:")
 
@@ -160,6 +160,7 @@ def formats(t):
 def a_line_an_interval(t):
     """in a pipe: one line an interval until Ctrl-C, and a summary then"""
     server = nginx(t)
+    t.defer(mend_dev_stderr)
     process = t.start([t.settings.binary, "-p", server.pid, "-i", "500ms"], "lines")
     time.sleep(1.5)
     load(t, server.address, "-n", 300, "-c", 4, "--get", "/small")
@@ -172,6 +173,34 @@ def a_line_an_interval(t):
     check(280 <= sum(per_second) * 0.5 <= 320, f"rates of the lines: {per_second}")
     check("300" in process.errors(), f"no summary with 300 requests: {process.errors()}")
     check("\x1b" not in process.output(), "escape sequences in a pipe")
+    check(os.path.islink("/dev/stderr"), "/dev/stderr was replaced by a file")
+
+
+def mend_dev_stderr():
+    """A report that is renamed into its place must not take the place of a device: if it did, the
+    machine is mended."""
+    if not os.path.islink("/dev/stderr"):
+        os.unlink("/dev/stderr")
+        os.symlink("/proc/self/fd/2", "/dev/stderr")
+
+
+@case()
+def report_through_a_link(t):
+    """-o LINK writes where the link points to, and -o FIFO and -o /dev/stdout into them"""
+    server = delay_server(t)
+    file, link, fifo = (t.folder / name for name in ("file.json", "link.json", "fifo"))
+    file.write_text("old")
+    link.symlink_to(file)
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    t.defer(lambda: os.close(reader))
+    for path in (link, fifo, "/dev/stdout"):
+        done = t.tailwhy("--profile", "-d", "300ms", "--format", "json", "-p", server.pid, "-o", path)
+        equal(f"exit code with -o {path}: {done.stderr}", 0, done.returncode)
+    check(link.is_symlink(), "the link was replaced by a file")
+    equal("record in the file behind the link", "summary", json.loads(file.read_text())["record"])
+    equal("record in the FIFO", "summary", json.loads(os.read(reader, 1 << 20))["record"])
+    equal("record on stdout", "summary", json.loads(done.stdout)["record"])
 
 
 @case()

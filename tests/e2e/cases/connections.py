@@ -147,18 +147,47 @@ def upgrade(t):
             for text in (b"GET /no HTTP/1.1\r\n\r\n", b"\x00" * 1000):
                 client.send(text).read_size(len(text))
             client.close()
-        server.wait_lines(10)
-    equal("requests", {("/else", 200): 5, ("/tunnel", 101): 5}, counted(
-        trace.requests(), "http.route", "http.response.status_code"))
-    equal("seen", 10, trace.counts["seen"])
+            client = RawClient(t, server.address)
+            client.get("elsewhere:443", method="CONNECT").read_until(b"\r\n\r\n")
+            client.send(b"\x16\x03\x01" * 500).read_size(1500)
+            client.close()
+        server.wait_lines(15)
+    same_requests("the server", trace.requests(), server.lines(), ("method", "status", "bytes_out"))
+    equal("seen", 15, trace.counts["seen"])
 
 
-def counted(records, *fields):
-    found = {}
-    for record in records:
-        key = tuple(record.get(field) for field in fields)
-        found[key] = found.get(key, 0) + 1
-    return found
+@case()
+def ended_by_close(t):
+    """answers without a length, that only the close ends"""
+    server = delay_server(t)
+    with t.trace(server.pid) as trace:
+        samples = load(t, server.address, "-n", 60, "-c", 3, "--get", "/close/500", "--get",
+                       "/close/300000", "--per-connection", 1)
+    same_requests("the server", trace.requests(), server.lines(), ("id", "status", "bytes_out"))
+    equal("bytes out as the client read them", sum(s.bytes_in for s in samples),
+          trace.counts["response_bytes"])
+    equal("ends", {"close"}, {record["tailwhy.end_rule"] for record in trace.requests()})
+    equal("failed", 0, trace.counts["failed"])
+
+
+@case()
+def passed_to_another_process(t):
+    """connections that one process accepts and another one serves (SCM_RIGHTS)"""
+    server = python_server(t, "passing_server.py")
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 400, "-c", 8, "--per-connection", 5, "--get", "/x")
+        server.wait_lines(400)
+    same_requests("the server", trace.requests(), server.lines(), (*JOINED, "pid"))
+
+
+@case()
+def reuseport(t):
+    """a listening socket for each worker (SO_REUSEPORT)"""
+    server = nginx(t, workers=3, listen="reuseport")
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 900, "-c", 30, "--per-connection", 3, "--get", "/small")
+        server.wait_lines(900)
+    same_requests("nginx", trace.requests(), server.lines(), (*JOINED, "pid"))
 
 
 @case()

@@ -74,6 +74,27 @@ def pipelined_uploads(t):
 
 
 @case()
+def pipelined_big_answers(t):
+    """answers of 20 kB and 200 kB to pipelined requests"""
+    server = nginx(t)
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 240, "-c", 4, "--depth", 6, "--get", "/large", "--get",
+             "/small", "--get", "/medium")
+        server.wait_lines(240)
+    same_as_log(trace, server, 240)
+
+
+@case()
+def pipelined_big_uploads(t):
+    """requests that begin in the middle of a read, behind 30 kB of the body before them"""
+    server = delay_server(t)
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 120, "-c", 3, "--depth", 4, "--post", "/size/10", "--body", 30_000)
+    same_requests("the server", trace.requests(), server.lines(),
+                  ("id", "method", "status", "bytes_out", "bytes_in"))
+
+
+@case()
 def several_workers(t):
     """attached to the master, all four workers are traced"""
     server = nginx(t, workers=4)
@@ -374,6 +395,7 @@ def clean_closes(t):
             client.close()
         for client in clients[10:]:
             equal("bytes after the close", b"", client.read_all())
+        time.sleep(0.3)  # a FIN may be acknowledged late, and only then is the socket closed
         server.wait_lines(20)
     same_as_log(trace, server, 20)
     equal("failed", 0, trace.counts["failed"])

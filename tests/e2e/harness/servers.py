@@ -109,6 +109,7 @@ class Nginx(Server):
 
 
 def nginx(t, workers=1, sendfile=True, address=None, upstream=None, http="", server="", events="",
+          listen="",
           wrap=()):
     program = t.tool("nginx")
     folder = t.folder
@@ -121,7 +122,7 @@ def nginx(t, workers=1, sendfile=True, address=None, upstream=None, http="", ser
         http += f"upstream behind {{ server {upstream}; keepalive 32; }}"
         server += """location /proxy/ {
           proxy_pass http://behind/; proxy_http_version 1.1; proxy_set_header Connection ''; }"""
-    listen = f"listen {address} backlog=4096;"
+    listen = f"listen {address} backlog=4096 {listen};"
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(workers=workers, folder=folder, http=http, server=server,
                                    listen=listen, sendfile="on" if sendfile else "off",
@@ -250,7 +251,7 @@ class Printed(Server):
 
     def lines(self):
         return [Line(line["method"], line["path"], int(line["status"]), line.get("out"),
-                     line.get("in"), line.get("id")) for line in read_json_lines(self.log)]
+                     line.get("in"), line.get("id"), pid=line.get("pid")) for line in read_json_lines(self.log)]
 
 
 TRUTH = ("id method target status tid bytes_in bytes_out read_first read_last worked "

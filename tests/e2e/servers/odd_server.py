@@ -4,6 +4,7 @@ GET /tunnel   101 and then an echo until the client closes
 GET /trailers a chunked body with an extension and trailers
 GET /continue two interim responses (102, 103) before the final one
 GET /slow     one byte of the response at a time
+CONNECT ...   200 and then an echo
 else          200 with a body. Logs each request as JSON."""
 import json
 import socket
@@ -38,13 +39,15 @@ def serve(peer):
         head, _, buffer = buffer.partition(b"\r\n\r\n")
         method, path = head.decode().split(" ")[:2]
         status, pieces = ANSWERS.get(path, (200, [OK]))
+        if method == "CONNECT":
+            pieces = [b"HTTP/1.1 200 Connection established\r\n\r\n"]
         for piece in pieces:
             peer.sendall(piece)
             if len(pieces) > 1:
                 time.sleep(0.002)
         log.write(json.dumps({"method": method, "path": path, "status": status,
                               "in": len(head) + 4, "out": sum(map(len, pieces))}) + "\n")
-        while path == "/tunnel":
+        while path == "/tunnel" or method == "CONNECT":
             piece = peer.recv(65536)
             if not piece:
                 peer.close()
