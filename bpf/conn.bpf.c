@@ -58,7 +58,7 @@ struct {
 /* Set once a target's Unix listener is followed: until then no Unix socket needs a second look. */
 static bool have_unix_listener;
 
-__hidden struct tw_conn *tw_conn_get(struct sock *sk)
+static __always_inline struct tw_conn *conn_lookup(struct sock *sk)
 {
 	if (cfg.conns_by_address) {
 		__u64 key = (__u64)sk;
@@ -66,6 +66,15 @@ __hidden struct tw_conn *tw_conn_get(struct sock *sk)
 		return bpf_map_lookup_elem(&conns_by_addr, &key);
 	}
 	return bpf_sk_storage_get(&conns, sk, 0, 0);
+}
+
+__hidden struct tw_conn *tw_conn_get(struct sock *sk)
+{
+	struct tw_conn *conn = conn_lookup(sk);
+
+	if (cfg.conns_by_address && conn && (conn->flags & TW_CONN_CLOSED))
+		return NULL;
+	return conn;
 }
 
 static __always_inline struct tw_conn *conn_create(struct sock *sk)
@@ -93,8 +102,7 @@ __hidden struct tw_conn *tw_conn_find(struct sock *sk)
 
 	if (!conn || conn->role == TW_ROLE_LISTENER)
 		return NULL;
-	if (cfg.conns_by_address &&
-	    (conn->flags & (TW_CONN_ANNOUNCED | TW_CONN_CLOSED)) != TW_CONN_ANNOUNCED)
+	if (cfg.conns_by_address && !(conn->flags & TW_CONN_ANNOUNCED))
 		return NULL;
 	return conn;
 }
@@ -242,7 +250,7 @@ __hidden void tw_conn_listens(struct sock *sk)
 
 __hidden struct tw_conn *tw_conn_known(struct sock *sk)
 {
-	struct tw_conn *conn = tw_conn_get(sk);
+	struct tw_conn *conn = conn_lookup(sk);
 
 	if (!conn || conn->role == TW_ROLE_LISTENER || !same_socket(sk, conn))
 		return NULL;

@@ -80,7 +80,7 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 {
 	struct tw_conn *conn = tw_conn_get(sk);
 
-	if (!conn || (cfg.conns_by_address && (conn->flags & TW_CONN_CLOSED))) {
+	if (!conn) {
 		on_new_socket(sk, oldstate, newstate);
 		return 0;
 	}

@@ -7,6 +7,8 @@ static __always_inline void charge(struct tw_task *t, __u64 now_ns, __u32 next_s
 {
 	__u64 spent = now_ns - t->since_ns;
 
+	t->version++;
+	barrier();
 	switch (t->state) {
 	case TW_TASK_ON_CPU:
 		t->account.on_cpu_ns += spent;
@@ -20,6 +22,8 @@ static __always_inline void charge(struct tw_task *t, __u64 now_ns, __u32 next_s
 	}
 	t->state = next_state;
 	t->since_ns = now_ns;
+	barrier();
+	t->version++;
 }
 
 static __always_inline int on_switch(struct task_struct *prev, struct task_struct *next)

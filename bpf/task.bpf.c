@@ -168,6 +168,30 @@ int mark_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/*
+ * The account up to now, of a thread that may be switched on another CPU meanwhile: half a change
+ * would lose or double its last stretch, and the next reading would seem to go back.
+ */
+static __always_inline void read_account(struct tw_task *t, struct tw_task_account *account)
+{
+	for (int i = 0; i < 8; i++) {
+		__u32 version = *(volatile __u32 *)&t->version;
+		__u64 since_ns;
+		__u32 state;
+
+		barrier();
+		*account = t->account;
+		state = t->state;
+		since_ns = t->since_ns;
+		barrier();
+		if (version & 1 || version != *(volatile __u32 *)&t->version)
+			continue;
+		if (state == TW_TASK_ON_CPU)
+			account->on_cpu_ns += bpf_ktime_get_ns() - since_ns;
+		return;
+	}
+}
+
 /* Writes a struct tw_thread_info for each traced thread. */
 SEC("?iter/task")
 int list_threads(struct bpf_iter__task *ctx)
@@ -175,19 +199,15 @@ int list_threads(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct tw_thread_info info = {};
 	struct tw_task *t;
-	__u64 now_ns;
 
 	if (!task)
 		return 0;
 	t = tw_task_get(task);
 	if (!t)
 		return 0;
-	now_ns = bpf_ktime_get_ns();
 	info.pid = t->pid;
 	info.tid = t->tid;
-	info.account = t->account;
-	if (t->state == TW_TASK_ON_CPU && now_ns > t->since_ns)
-		info.account.on_cpu_ns += now_ns - t->since_ns;
+	read_account(t, &info.account);
 	bpf_probe_read_kernel_str(info.comm, sizeof(info.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &info, sizeof(info));
 	return 0;

@@ -51,9 +51,9 @@ struct tw_conn {
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
 };
 
-/* The state of a followed socket or listener; NULL: not followed. */
+/* The state of a followed socket or listener; NULL: not followed, or by address another one by now. */
 struct tw_conn *tw_conn_get(struct sock *sk);
-/* The same without listeners, and by address without what may be another socket by now. */
+/* The same without listeners, and by address without what was not announced yet. */
 struct tw_conn *tw_conn_find(struct sock *sk);
 /* The same, and a stream socket that a target's thread uses for the first time is followed too. */
 struct tw_conn *tw_conn_use(struct sock *sk, bool is_target);
@@ -73,7 +73,7 @@ struct tw_conn *tw_conn_follow(struct sock *sk, __u8 role);
 void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role);
 /* Sends CONN_OPEN. Without flags its stamp is the establishment's, if that is known. */
 void tw_conn_announce(struct sock *sk, struct tw_conn *conn, __u32 pid, __u32 flags, __u32 error);
-/* The same for sockets with a file, which tells whether the state is an earlier socket's. */
+/* For sockets with a file, which tells whether the state is an earlier socket's; closed ones too. */
 struct tw_conn *tw_conn_known(struct sock *sk);
 /* A target listens on it. */
 void tw_conn_listens(struct sock *sk);

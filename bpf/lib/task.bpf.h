@@ -21,6 +21,8 @@ struct tw_task {
 	__u32 state; /* enum tw_task_state */
 	__u32 mmsg_index; /* which message of a sendmmsg or recvmmsg comes next */
 	__u64 mmsg_args; /* tells one such call from another */
+	__u32 version; /* odd while account, state and since_ns are being changed */
+	__u32 _pad;
 };
 
 /* NULL: not a thread of a target. */

@@ -29,7 +29,9 @@ const std::vector<Mode> kModes = {
     {"tracepoints", {}, "tracepoints"},
     {"by address", {TW_FEAT_SK_STORAGE}, "tracepoints"},
     {"fexit", {TW_FEAT_SOCK_LENGTH_TP}, "fexit"},
-    {"system calls", {TW_FEAT_SOCK_LENGTH_TP, TW_FEAT_FEXIT}, "system calls"},
+    {"system calls",
+     {TW_FEAT_SOCK_LENGTH_TP, TW_FEAT_FEXIT, TW_FEAT_DATA_READY_TP},
+     "system calls"},
 };
 
 const KernelFeatures& kernel() {
