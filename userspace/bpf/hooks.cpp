@@ -51,7 +51,7 @@ constexpr HookVariant kStateBy[] = {{"tracepoint", kState}};
 constexpr HookVariant kFindBy[] = {{"iterators", kFind}};
 constexpr HookVariant kIoBy[] = {
     {"tracepoints", kIoTp},
-    {"fexit", kIoFx},
+    {"fexit", kIoFx, "calls that are waiting already when it is attached"},
     {.name = "system calls",
      .programs = kIoSys,
      .lacks = "io_uring, 32-bit processes, and connections that nobody accepts",
