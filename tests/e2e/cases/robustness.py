@@ -71,8 +71,8 @@ def closed_pipe(t):
     """`tailwhy -p PID | head -n 1`: it ends by itself, without noise"""
     server = nginx(t)
     reader, writer = os.pipe()
-    process = t.start([t.settings.binary, "-p", server.pid, "-i", "200ms", "--format", "jsonl"],
-                      "piped", stdout=writer)
+    process = t.start_tailwhy("-p", server.pid, "-i", "200ms", "--format", "jsonl", name="piped",
+                              stdout=writer)
     os.close(writer)
     with os.fdopen(reader) as lines:
         first = json.loads(lines.readline())
@@ -289,11 +289,12 @@ def trace_context(t):
 def terminal_escapes(t):
     """what a client sends cannot write to a terminal: paths and methods are escaped"""
     server = delay_server(t)
-    process = t.start([t.settings.binary, "--profile", "-d", "3", "-p", server.pid], "table")
-    time.sleep(1.5)
+    process = t.start_tailwhy("--profile", "-d", "60", "-p", server.pid, name="table")
     for path in ("/\x1b[2J\x1b]0;owned\x07", "/a\x00b", "/\u202ereversed", "/caf\xe9", "/\x9b31m"):
         RawClient(t, server.address).get(path).response()
+    process.signal(signal.SIGINT)
     equal("exit code", 0, process.wait())
+    check("5 answered" in process.output(), f"the requests are missing: {process.output()}")
     text = process.out.read_bytes()
     bad = [byte for byte in text if byte < 32 and byte != 10 or byte == 127]
     check(not bad, f"control characters {set(bad)} in the report")

@@ -7,7 +7,7 @@ import time
 
 from harness.case import Failure, Skip
 from harness.process import Process
-from harness.trace import Trace
+from harness.trace import Trace, start_attached
 
 
 class Context:
@@ -68,6 +68,10 @@ class Context:
     def tailwhy(self, *arguments, **options):
         """Runs the binary under test to its end, whatever its exit code."""
         return self.run([self.settings.binary, *arguments], check=False, **options)
+
+    def start_tailwhy(self, *arguments, name="tailwhy", **options):
+        """Starts the binary under test and waits until it is attached."""
+        return start_attached(self, [self.settings.binary, *arguments], name, **options)
 
     def trace(self, pids, *arguments, **options):
         """A trace as a context manager: attached inside, read and checked after it."""

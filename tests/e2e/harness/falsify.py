@@ -67,17 +67,19 @@ def late_end(trace):
 
 
 def early_end(trace):
-    """All responses ended 0.5 ms before they did."""
+    """All responses were written 0.5 ms before they were."""
     for request in trace.of_kind("request"):
-        request["write_last_ns"] -= 500_000
+        for stamp in ("write_first_ns", "write_last_ns"):
+            request[stamp] -= 500_000
         request["duration_ns"] -= 500_000
 
 
 def late_start(trace):
-    """Requests arrived when the server had already read them."""
+    """Requests arrived and were read 0.4 ms after the server had read them."""
     for request in trace.of_kind("request"):
         if request.get("arrived_ns"):
-            request["arrived_ns"] += 400_000
+            for stamp in ("arrived_ns", "read_first_ns", "read_last_ns"):
+                request[stamp] += 400_000
             request["duration_ns"] -= 400_000
 
 

@@ -38,6 +38,21 @@ def validator(settings):
     return _schemas[settings.binary]
 
 
+def start_attached(t, command, name, **options):
+    """Starts tailwhy and waits until it says that it is attached."""
+    ready, writer = os.pipe()
+    at = command.index("--") if "--" in command else len(command)
+    command = [*command[:at], "--ready-fd", writer, *command[at:]]
+    process = t.start(command, name, pass_fds=(writer,), **options)
+    os.close(writer)
+    with os.fdopen(ready, "rb", 0) as said:
+        readable, _, _ = select.select([said], [], [], 30)
+        if not readable or not said.read(2):
+            raise Failure(f"tailwhy did not attach (exit code {process.popen.poll()}): "
+                          f"{process.errors().strip()[-400:]}")
+    return process
+
+
 class Trace:
     """`with t.trace(pid) as trace:` attaches; after the block the results are there, checked."""
 
@@ -78,21 +93,7 @@ class Trace:
         return False
 
     def start(self):
-        ready, writer = os.pipe()
-        at = len(self.command)
-        if "--" in self.command:
-            at = self.command.index("--")
-        self.command[at:at] = ["--ready-fd", str(writer)]
-        self.process = self.t.start(self.command, self.name, pass_fds=(writer,))
-        os.close(writer)
-        try:
-            readable, _, _ = select.select([ready], [], [], 30)
-            if not readable or not os.read(ready, 2):
-                code = self.process.popen.poll()
-                raise Failure(f"tailwhy did not attach (exit code {code}): "
-                              f"{self.process.errors().strip()[-400:]}")
-        finally:
-            os.close(ready)
+        self.process = start_attached(self.t, self.command, self.name)
 
     def stop(self, number=signal.SIGINT):
         if not self.ends_itself:
