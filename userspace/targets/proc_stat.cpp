@@ -70,7 +70,7 @@ Result<ProcStat> parse_stat(std::string_view text) {
     field = next_field(rest);
   }
   const auto start = parse_number<std::uint64_t>(fields[kStartTicks]);
-  if (stat.id.pid <= 0 || fields[kState].size() != 1 || !start) {
+  if (stat.id.pid <= 0 || !start) {
     return Error(ErrorCode::Corrupt, "a stat file of /proc has too few fields");
   }
   stat.id.start_ticks = *start;

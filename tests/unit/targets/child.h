@@ -11,7 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -62,10 +62,10 @@ class Child {
     }
     ::close(to[0]);
     ::close(from[1]);
-    channel_ = std::make_unique<Channel>(UniqueFd(from[0]), UniqueFd(to[1]));
+    channel_.emplace(UniqueFd(from[0]), UniqueFd(to[1]));
   }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+  Child(Child&&) = delete;
+  Child& operator=(Child&&) = delete;
   ~Child() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
@@ -90,7 +90,7 @@ class Child {
 
  private:
   pid_t pid_ = -1;
-  std::unique_ptr<Channel> channel_;
+  std::optional<Channel> channel_;
 };
 
 /// Body that says "ready" and lives until it is told anything.

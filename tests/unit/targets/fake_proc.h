@@ -58,8 +58,8 @@ struct FakeProcess {
 class FakeProc {
  public:
   FakeProc();
-  FakeProc(const FakeProc&) = delete;
-  FakeProc& operator=(const FakeProc&) = delete;
+  FakeProc(FakeProc&&) = delete;
+  FakeProc& operator=(FakeProc&&) = delete;
   ~FakeProc();
 
   ProcFs fs() const { return ProcFs(root_.string()); }

@@ -21,6 +21,7 @@ using Pids = std::vector<pid_t>;
 using Ids = std::vector<ProcessId>;
 
 constexpr pid_t kSelf = 5000;
+constexpr std::uint16_t kNobody = 1;     // a port that nobody listens on
 constexpr Ns kLater = 3600 * kNsPerSec;  // long after the start of everything in the fake trees
 
 FollowScanner scanner_for(const ProcFs& proc, TargetSpec spec, FollowLimits limits = {}) {
@@ -211,7 +212,6 @@ TEST_CASE("follow: a server that appears in a new network namespace is found",
     WARN("skipped: a network namespace needs root");
     return;
   }
-  constexpr std::uint16_t kNobody = 1;  // the port is only known once the child has it
   Child child([](const Channel& channel) {
     channel.say("started");
     channel.hear();

@@ -7,7 +7,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <sched.h>
 #include <string>
@@ -29,6 +31,12 @@ Inodes listening_on(const ProcFs& proc, pid_t via, std::uint16_t port) {
   const auto found = listening_sockets(proc, via, {.tcp_ports = {port}});
   REQUIRE(found);
   return *found;
+}
+
+bool drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  return ::syscall(SYS_capset, &header, none) == 0;
 }
 
 constexpr std::string_view kTcp =
@@ -176,10 +184,17 @@ TEST_CASE("listeners: not being allowed to look is told apart from holding nothi
     return;
   }
   const pid_t target = ::getpid();
-  Child child([target](const Channel&) {
-    if (::setuid(65534) != 0) return 1;
+  const auto is_refused = [target] {
     const auto held = held_sockets(ProcFs(), target, {1});
-    return !held && held.error().code() == ErrorCode::Permission ? 0 : 2;
-  });
-  CHECK(child.wait() == 0);
+    return !held && held.error().code() == ErrorCode::Permission;
+  };
+  SECTION("not even to list the descriptors") {
+    Child child([&](const Channel&) { return ::setuid(65534) == 0 && is_refused() ? 0 : 1; });
+    CHECK(child.wait() == 0);
+  }
+  SECTION("to list them, but not to see what they are") {
+    // Same user, but fewer capabilities than the target: no ptrace access.
+    Child child([&](const Channel&) { return drop_capabilities() && is_refused() ? 0 : 1; });
+    CHECK(child.wait() == 0);
+  }
 }

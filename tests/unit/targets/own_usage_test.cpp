@@ -6,6 +6,12 @@
 
 using namespace tailwhy;
 
+namespace {
+
+constexpr std::size_t kBytes = std::size_t{64} << 20;
+
+}  // namespace
+
 TEST_CASE("own usage: CPU time grows by what we burn", "[targets][own]") {
   const auto before = read_own_usage();
   REQUIRE(before);
@@ -25,7 +31,6 @@ TEST_CASE("own usage: CPU time grows by what we burn", "[targets][own]") {
 }
 
 TEST_CASE("own usage: memory that we touch shows, and stays in the peak", "[targets][own]") {
-  constexpr std::size_t kBytes = 64 << 20;
   const auto before = read_own_usage();
   auto* memory = static_cast<char*>(
       ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

@@ -21,6 +21,7 @@ using namespace tailwhy::test;
 namespace {
 
 constexpr Ns kSecond = kNsPerSec;
+constexpr std::size_t kBytes = std::size_t{32} << 20;
 
 // CPU time of all threads of the calling process.
 Ns own_cpu() {
@@ -223,7 +224,6 @@ TEST_CASE("resources: CPU time of a real child is exact, ended threads included"
 
 TEST_CASE("resources: context switches, descriptors, threads and memory of a real child",
           "[targets][resources]") {
-  constexpr std::size_t kBytes = 32 << 20;
   Child child([](const Channel& channel) {
     channel.say("ready");
     channel.hear();

@@ -31,8 +31,8 @@ struct TempFile {
     path = name;
   }
   ~TempFile() { std::filesystem::remove(path); }
-  TempFile(const TempFile&) = delete;
-  TempFile& operator=(const TempFile&) = delete;
+  TempFile(TempFile&&) = delete;
+  TempFile& operator=(TempFile&&) = delete;
   std::string text() const {
     std::ifstream in(path);
     return {std::istreambuf_iterator<char>(in), {}};
