@@ -38,7 +38,7 @@ TEST_CASE("capture output: nobody else can read a recording", "[events][capture]
   const TempDir dir;
   const mode_t before = ::umask(0);
   CHECK(open_output(dir.file("new.twcap")));
-  write_file(dir.file("old.twcap"), "something public");
+  write_file(dir.file("old.twcap"), std::string(1000, 'p'));  // longer than what follows
   REQUIRE(::chmod(dir.file("old.twcap").c_str(), 0666) == 0);
   CHECK(open_output(dir.file("old.twcap")));
   ::umask(before);

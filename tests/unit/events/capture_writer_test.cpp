@@ -178,9 +178,27 @@ TEST_CASE("capture writer: a full queue drops events and says how many", "[event
   const Replay back = replay_file(dir.file("q.twcap"));
   CHECK(back.error.empty());
   CHECK(back.stats.events == stats.events);
+  CHECK(back.stats.event_bytes == stats.event_bytes);
   CHECK(back.stats.not_recorded == stats.dropped_events);
   CHECK(back.progress.side_records == stats.side_records);
   CHECK(stats.side_records + stats.dropped_side_records == 20);
+}
+
+TEST_CASE("capture writer: what is written makes room in the queue again", "[events][capture]") {
+  const TempDir dir;
+  EventBuilder b;
+  b.in(1, 5, std::string(4096, 'q'));
+  auto writer =
+      make_writer(dir.file("q.twcap"), {.block_bytes = 64U << 10U, .queue_bytes = 128U << 10U});
+  // each round is one block and a bit, ten queues in all
+  for (std::uint64_t round = 1; round <= 20; ++round) {
+    for (int i = 0; i < 16; ++i)
+      writer->add(b.records().front());
+    REQUIRE(wait_for_blocks(*writer, round + 1));  // the header is a block too
+  }
+  CHECK(writer->finish());
+  CHECK(writer->stats().dropped_events == 0);
+  CHECK(writer->stats().events == 320);
 }
 
 TEST_CASE("capture writer: drops are told in the middle of the file too", "[events][capture]") {
