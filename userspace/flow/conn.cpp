@@ -171,13 +171,16 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
 
   if (mode_ == Mode::Undecided && side == Side::Request) first_request_bytes(data, out);
   const std::uint32_t missing = data.missing_bytes();
+  out.secrets.clear();  // whatever came before spoke of other bytes than this payload
   if (mode_ == Mode::Parsed && !data.payload.empty()) {
     parser_->feed(side, at, data.payload, out);
     apply(out);
   }
   if (mode_ == Mode::Parsed && missing > 0) {
+    const std::size_t of_payload = out.secrets.size();
     parser_->skip(side, at + data.payload.size(), missing, data.tail(), out);
     apply(out);
+    out.secrets.resize(of_payload);  // spans of the tail are not spans of the payload
   }
   if (mode_ == Mode::Ignored && out.want_secrets && !data.payload.empty()) {
     out.secrets.assign(1, {0, data.payload.size()});

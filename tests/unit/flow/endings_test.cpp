@@ -257,3 +257,15 @@ TEST_CASE("a recording keeps nothing secret of what was parsed", "[flow]") {
   CHECK(masked.find("CANARY") == std::string::npos);
   CHECK(masked.starts_with("GET /a?"));
 }
+
+TEST_CASE("secrets in the tail of a cut call do not mask the start of its payload", "[flow]") {
+  Flow flow;
+  flow.table.want_secrets(true);
+  EventBuilder b;
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n";
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet);
+  b.out(1, 2000, head + std::string(2000, 'b'), {.capture_bytes = 500});
+  flow.feed(b);
+  REQUIRE_FALSE(flow.table.secrets().empty());
+  for (const SecretSpan& span : flow.table.secrets()) CHECK(span.offset >= head.size());
+}
