@@ -210,6 +210,14 @@ void Assembler::requests_turn(const Stream& responses) {
   emit_ended();
 }
 
+void Assembler::adopt_protocol(const Stream& requests) {
+  for (Exchange& exchange : outstanding()) {
+    exchange.request.protocol = protocol_;
+    exchange.request.method.assign("_OTHER");
+    end_request(exchange, requests.next(), requests);
+  }
+}
+
 void Assembler::answered_before_attach(const Stream& responses) {
   Exchange exchange;
   Request& request = exchange.request;

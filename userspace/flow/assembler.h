@@ -47,6 +47,9 @@ class Assembler {
   /// exchanges were given up and the connection must not be followed any longer.
   bool apply(const std::vector<Message>& messages, const Stream& requests, const Stream& responses);
 
+  /// The protocol became known by the answer: it is that of the requests too, whose methods nobody
+  /// could read.
+  void adopt_protocol(const Stream& requests);
   /// The next request begins to come, but the parser lost the end of the responses before it: what
   /// is outstanding ends here.
   void requests_turn(const Stream& responses);

@@ -76,6 +76,18 @@ bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseO
   return true;
 }
 
+// A request that no protocol knows may still get an answer that one does: what a web server says to
+// garbage, or to bytes that could not be read.
+void Conn::learn_from_answer(std::span<const std::byte> bytes) {
+  if (mode_ != Mode::Parsed || protocol_ != nullptr || assembler_.pending() == 0) return;
+  for (const ParserSpec* spec : parser_specs()) {
+    if (spec->detect(Side::Response, bytes) != Confidence::Yes) continue;
+    use(spec);
+    assembler_.adopt_protocol(stream(Side::Request));
+    return;
+  }
+}
+
 // The other side begins to speak.
 void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
                    ParseOutput& out) {
@@ -83,6 +95,7 @@ void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> b
   turn_ = side;
   if (side == Side::Response) {
     release_held(out);
+    learn_from_answer(bytes);
   } else {
     // A connection that was taken for unknown may turn out to be known: its first bytes may have
     // been unreadable, or in the middle of something.

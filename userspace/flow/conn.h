@@ -64,6 +64,7 @@ class Conn {
   void release_held(ParseOutput& out);
   void on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   bool decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
+  void learn_from_answer(std::span<const std::byte> bytes);
   void use(const ParserSpec* spec);
   void apply(ParseOutput& out);
   void ignore();

@@ -269,3 +269,24 @@ TEST_CASE("secrets in the tail of a cut call do not mask the start of its payloa
   REQUIRE_FALSE(flow.table.secrets().empty());
   for (const SecretSpan& span : flow.table.secrets()) CHECK(span.offset >= head.size());
 }
+
+TEST_CASE("an answer tells the protocol of a request that nobody could read", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, "garbage garbage\r\n\r\n", {.arrived_ns = 900})
+      .out(1, 1100, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+  b.open(2, TW_ROLE_SERVER)
+      .unreadable(2, TW_DIR_IN, 2000, 50)
+      .out(2, 2100, kOk)
+      .in(2, 3000, kGet)
+      .out(2, 3100, kOk);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 3);
+  CHECK(flow.requests[0].protocol == "http");
+  CHECK(flow.requests[0].method.view() == "_OTHER");
+  CHECK(flow.requests[0].status == 400);
+  CHECK(flow.requests[0].request_bytes == 19);
+  CHECK(flow.requests[1].status == 200);
+  CHECK(flow.requests[2].method.view() == "GET");
+}
