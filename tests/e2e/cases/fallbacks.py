@@ -1,5 +1,5 @@
 """Each way of seeing the same thing: with a kernel feature masked, the numbers stay the same."""
-from harness.case import Skip, case, equal
+from harness.case import case, check, equal
 from harness.loads import load
 from harness.oracles import same_requests
 from harness.servers import nginx, redis
@@ -10,14 +10,10 @@ def without(t, *features, routes=True):
     server = nginx(t)
     store = redis(t)
     store.command("CONFIG", "RESETSTAT")
-    arguments = ["--disable-feature", ",".join(features)]
-    probe = t.tailwhy("--profile", "-d", "100ms", "-p", server.pid, *arguments)
-    if probe.returncode == 4:
-        raise Skip(probe.stderr.strip().splitlines()[0])
-    with t.trace([server.pid, store.pid], *arguments) as trace:
+    with t.trace([server.pid, store.pid], "--disable-feature", ",".join(features)) as trace:
         load(t, server.address, "-n", 800, "-c", 8, "--get", "/small", "--get", "/missing", "--get",
              "/large", "--head", "/small")
-        load(t, server.address, "-n", 160, "-c", 2, "--depth", 8, "--get", "/small")
+        load(t, server.address, "-n", 160, "-c", 2, "--depth", 8, "--get", "/missing", "--head", "/small")
         load(t, server.address, "-n", 100, "-c", 4, "--close", "--get", "/small")
         for number in range(50):
             store.command("SET", f"key-{number}", "value")
@@ -62,15 +58,26 @@ def data_ready(t):
 
 
 @case()
-def pt_regs(t):
-    """without the saved registers of a thread"""
-    without(t, "pt_regs")
+def socket_storage(t):
+    """without socket storage: connections by address"""
+    without(t, "sk_storage")
 
 
 @case()
-def storage(t):
-    """without socket storage and task storage"""
-    without(t, "sk_storage", "task_storage")
+def socket_storage_and_tracepoints(t):
+    """without socket storage and socket tracepoints: the poorest kernel that will do"""
+    without(t, "sk_storage", "sock_length_tp", "data_ready_tp", "fexit")
+
+
+@case()
+def needed(t):
+    """without what nothing can do without: exit code 4, and the feature is named"""
+    server = nginx(t)
+    for feature, word in (("tp_btf", "BTF"), ("process_tp", "sched_process_fork"), ("ringbuf", "ring buffer"),
+                          ("task_storage", "task storage"), ("iter", "iterators"), ("pt_regs", "registers")):
+        done = t.tailwhy("--profile", "-d", "1", "-p", server.pid, "--disable-feature", feature)
+        equal(f"exit code without {feature}: {done.stderr}", 4, done.returncode)
+        check(word in done.stderr, f"{feature}: '{word}' is not in {done.stderr}")
 
 
 @case()

@@ -128,7 +128,7 @@ def reopened_log(t):
     same_requests("both files", kept, server.lines())
 
 
-@case(limit=90)
+@case()
 def record_and_report(t):
     """what `report` says of a recording is what a live trace of the same time said"""
     server = nginx(t)
@@ -161,7 +161,7 @@ def record_and_report(t):
     equal("routes", rows(live.summary), rows(again.summary))
 
 
-@case(limit=90)
+@case()
 def broken_recordings(t):
     """truncated and damaged recordings: no crash, a message, and what is whole is reported"""
     server = nginx(t)
@@ -197,7 +197,7 @@ def broken_recordings(t):
     check(missing.returncode in (1, 2, 3) and "none.tw" in missing.stderr, f"{missing}")
 
 
-@case(limit=90)
+@case()
 def overload(t):
     """a ring buffer that overflows: losses are counted and said, and what comes later is exact again"""
     server = nginx(t)

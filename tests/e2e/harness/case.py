@@ -21,7 +21,7 @@ class Case:
         self.breaks = breaks
 
 
-def case(limit=60, breaks=()):
+def case(limit=120, breaks=()):
     """Registers a case. `limit`: seconds. `breaks`: the falsifications (harness/falsify.py) that
     this case must notice in a --self-test."""
     def register(function):
