@@ -99,9 +99,12 @@ void ProcessAccount::list_threads(const ProcFs& proc) {
   } else if (auto tids = proc.numbers(id().pid, "task")) {
     to_visit_ = *std::move(tids);
   }
-  std::erase_if(threads_, [this](const auto& known) {
-    return !std::binary_search(to_visit_.begin(), to_visit_.end(), known.first);
-  });
+  // Threads that have ended are forgotten: who comes with their number later starts from 0.
+  const auto ended = [this](pid_t tid) {
+    return !std::binary_search(to_visit_.begin(), to_visit_.end(), tid);
+  };
+  std::erase_if(threads_, [&](const auto& known) { return ended(known.first); });
+  std::erase_if(old_, ended);
 }
 
 void ProcessAccount::visit_threads(const ProcFs& proc, std::size_t max_threads) {

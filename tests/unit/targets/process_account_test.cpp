@@ -190,6 +190,17 @@ TEST_CASE("account: a thread number that changes hands between two readings star
   CHECK(bench.total().voluntary_switches == 1);
 }
 
+TEST_CASE("account: a thread that takes the number of an ended one counts whole",
+          "[targets][account]") {
+  Bench bench(busy());
+  const FakeProcess::Thread first = bench.process.threads.front();
+  bench.process.threads = {first};  // 10 was there before the baseline, and ends
+  REQUIRE(bench.read());
+  bench.process.threads = {first, {.tid = 10, .run_ns = 9000, .run_queue_ns = 900, .slices = 90}};
+  REQUIRE(bench.read());
+  CHECK(bench.total().run_queue_ns == 900);
+}
+
 TEST_CASE("account: many threads take turns, nothing is counted twice", "[targets][account]") {
   FakeProcess process{.pid = 9};
   for (pid_t tid = 9; tid < 109; ++tid) {
