@@ -164,7 +164,6 @@ void Http1Parser::read_chunks(Input& in, Half& h) {
   if (error == HPE_PAUSED) {
     end_message(h, in.side, in.position(), EndRule::Framing, in.out);
   } else {
-    flush_open_field(h.http);
     fail(in, h);
   }
 }

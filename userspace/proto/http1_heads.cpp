@@ -65,7 +65,7 @@ void Http1Parser::read_head(Input& in, Half& h) {
   in.at = h.http.error_pos;
   if (error == HPE_PAUSED) {
     in.side == Side::Request ? end_request_head(in, h) : end_response_head(in, h);
-  } else if (error == HPE_INVALID_METHOD && !h.other_method) {
+  } else if (error == HPE_INVALID_METHOD) {
     h.other_method = true;
     h.state = State::Method;
   } else {
@@ -96,7 +96,6 @@ void Http1Parser::end_request_head(Input& in, Half& h) {
   partial_.reset();
   if (h.http.method == HTTP_CONNECT) {
     end_message(h, in.side, in.position(), EndRule::Framing, in.out);
-    h.untouched = true;
     if (connect_) h.state = State::Held;
   } else {
     begin_body(in, h);
@@ -192,12 +191,13 @@ bool Http1Parser::answer(Half& h, std::uint64_t offset, ParseOutput& out) {
   response.server_error = response.status >= 500;
   h.unknown_request = outstanding_.size() == 0;
   if (h.unknown_request) return false;
-  if (connect_ && outstanding_.size() == 1) {
-    connect_ = false;  // no tunnel; or it is one, and the caller knows
-    Half& asking = half(Side::Request);
-    if (asking.state == State::Held) asking.state = asking.untouched ? State::Idle : State::Lost;
-  }
+  if (outstanding_.size() == 1) forget_connect();  // no tunnel; or it is one, and the caller knows
   return outstanding_.pop();
+}
+
+void Http1Parser::forget_connect() {
+  connect_ = false;
+  if (half(Side::Request).state == State::Held) half(Side::Request).state = State::Lost;
 }
 
 void Http1Parser::end_message(
@@ -228,6 +228,7 @@ void Http1Parser::lose(
       begin_response(h, out);
     }
   }
+  if (side == Side::Response) forget_connect();  // the answer may be among what is lost
   emit(Message::Kind::Lost, side, offset, out);
   h.begun = false;
   h.state = State::Lost;

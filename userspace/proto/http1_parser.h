@@ -78,6 +78,7 @@ class Http1Parser final : public Parser {
   void emit_request_head(const Half& h, PartialHead* head, std::uint64_t offset, ParseOutput& out);
   void begin_response(Half& h, ParseOutput& out);
   void expect_answer(const Half& h);
+  void forget_connect();
   bool answer(Half& h, std::uint64_t offset, ParseOutput& out);
   void end_message(Half& h, Side side, std::uint64_t offset, EndRule rule, ParseOutput& out);
   void lose(Half& h,

@@ -25,7 +25,6 @@ bool same_name(std::string_view name, std::string_view lower) {
 
 // Values of the allowed headers frame messages or correlate them; all others may be secrets.
 Header header_of(const InlineText<20>& name) {
-  if (name.truncated()) return Header::Secret;
   const std::string_view text = name.view();
   const auto is = [text](std::string_view lower) { return same_name(text, lower); };
   switch (text.size()) {

@@ -51,10 +51,8 @@ class LastChunk {
 
   // Bytes at the end of `text` that belong to the pattern, or to its beginning.
   std::size_t match(std::string_view text) {
-    if (text.size() > kPattern.size()) {  // what is further back cannot be part of it
-      text.remove_prefix(text.size() - kPattern.size());
-      matched_ = 0;
-    }
+    // what is further back cannot be part of it
+    if (text.size() > kPattern.size()) text.remove_prefix(text.size() - kPattern.size());
     for (const char c : text)
       step(c);
     return matched_ < text.size() ? matched_ : text.size();
@@ -107,7 +105,7 @@ struct Half {
   bool probe = false;            // the next bytes are the first of a turn
   bool other_method = false;     // of a request: none that we know
   bool unknown_request = false;  // of a response: its request was not seen
-  bool untouched = false;        // nothing has come since the head
+  bool untouched = false;        // of a response: nothing has come since its head
 };
 
 }  // namespace tailwhy::http1

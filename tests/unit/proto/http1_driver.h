@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tailwhy::test {
@@ -113,7 +114,7 @@ class Driver {
   [[nodiscard]] const std::string& masked(Side side) const {
     return masked_[side == Side::Response];
   }
-  /// False if a span lay outside of the buffer it came with.
+  /// False if a span was empty or lay outside of the buffer it came with.
   [[nodiscard]] bool spans_inside() const { return spans_inside_; }
 
  private:
@@ -123,7 +124,7 @@ class Driver {
       log_.push_back(describe(m));
     std::string copy(bytes);
     for (const SecretSpan& s : out_.secrets) {
-      if (s.size > copy.size() || s.offset > copy.size() - s.size) {
+      if (s.size == 0 || s.size > copy.size() || s.offset > copy.size() - s.size) {
         spans_inside_ = false;
         continue;
       }

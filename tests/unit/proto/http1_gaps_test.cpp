@@ -392,3 +392,74 @@ TEST_CASE("http1: a message cut off by the end of its side has no end", "[proto]
   driver.response("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").finish(Side::Response);
   CHECK(driver.take() == Lines{"response begin 0", "response head 200"});
 }
+
+TEST_CASE("http1: bytes that waited for more are over with a skip or the end", "[proto][http1]") {
+  for (const bool skip : {true, false}) {
+    Driver driver;
+    driver.unsynchronised(Side::Response).turn(Side::Response).feed(Side::Response, "HTT");
+    skip ? driver.skip(Side::Response, 5) : driver.finish(Side::Response);
+    driver.feed(Side::Response, "P/1.1 204 n\r\n\r\n");
+    CHECK(driver.log().empty());
+  }
+}
+
+TEST_CASE("http1: a response that comes in pieces ends a gap where it begins", "[proto][http1]") {
+  Driver driver;
+  driver.request(kAsk).response(kChunkedHead).feed(Side::Response, "5\r\nhe").take();
+  driver.skip(Side::Response, 5000).request(kAsk).take();
+  const auto end = driver.offset(Side::Response);
+  driver.response("HT").feed(Side::Response, "TP/1.1 204 n\r\n\r\n");
+  CHECK(driver.take() == Lines{fmt::format("response end {} direction_reversal", end),
+                               fmt::format("response begin {}", end), "response head 204",
+                               fmt::format("response end {} framing", end + kReply.size())});
+}
+
+TEST_CASE("http1: a response that has a body is no response to HEAD", "[proto][http1]") {
+  Driver driver;
+  driver.unsynchronised(Side::Request).feed(Side::Request, "the end of a request");
+  driver.response("HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\nb").take();
+  driver.response(kReply);
+  CHECK(driver.take() == Lines{"response end 58 framing"});
+}
+
+TEST_CASE("http1: after lost responses the next one answers the last request", "[proto][http1]") {
+  Driver driver;
+  driver.request(std::string(kAsk) + std::string(kAsk)).response("garbage");
+  driver.request("HEAD /h HTTP/1.1\r\n\r\n").take();
+  driver.response("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+  CHECK(driver.take().back() == "response end 47 framing");
+  check_next_exchange(driver);
+}
+
+TEST_CASE("http1: a CONNECT that got lost opens no tunnel later", "[proto][http1]") {
+  Driver driver;
+  driver.request("CONNECT a:443 HTTP/1.1\r\nX: ").skip(Side::Request, 100);
+  driver.turn(Side::Response).skip(Side::Response, 100);
+  driver.request(kAsk).take();
+  driver.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  CHECK(driver.take().back() == "response end 140 framing");
+  check_next_exchange(driver);
+}
+
+TEST_CASE("http1: a CONNECT that is not the last request opens no tunnel", "[proto][http1]") {
+  Driver driver;
+  driver.request("CONNECT a:443 HTTP/1.1\r\nX: ").skip(Side::Request, 100);
+  driver.response("HTTP/1.1 103 Early\r\n\r\n").request(kAsk).take();
+  const std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  driver.response(reply + reply);
+  CHECK(driver.take().back() == "response end 102 framing");
+  check_next_exchange(driver);
+}
+
+TEST_CASE("http1: a skip within a chunk's size or the trailers is not one of data",
+          "[proto][http1][skip]") {
+  for (const std::string_view before :
+       {"5", "5\r\nhello\r\n4", "5\r\nhello\r\n0\r\nContent-Length: 9\r\n"}) {
+    Driver driver;
+    driver.request(kAsk).response(kChunkedHead).feed(Side::Response, before).take();
+    driver.skip(Side::Response, 3).feed(Side::Response, "\r\nhello\r\n0\r\n\r\n");
+    CHECK(driver.take() ==
+          Lines{fmt::format("response end {} last_chunk", driver.offset(Side::Response))});
+    check_next_exchange(driver);
+  }
+}

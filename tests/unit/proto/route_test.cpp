@@ -90,6 +90,8 @@ TEST_CASE("route: random-looking and long segments become ids", "[proto][route]"
       {"/v/dQw4w9WgXcQ", "/v/{id}"},
       {"/t/a1B2c3", "/t/{id}"},
       {"/k/user1234", "/k/{id}"},
+      {"/k/a1234", "/k/{id}"},
+      {"/k/.a1234", "/k/{id}"},
       {"/k/order-77", "/k/{id}"},
       {"/k/sk_live_4eC39HqL", "/k/{id}"},
       {"/k/XqRtKbWzPmNvLs", "/k/{id}"},
@@ -122,6 +124,8 @@ TEST_CASE("route: words, versions and file names stay", "[proto][route]") {
       {"/a%20b/caf%C3%A9", "/a%20b/caf%C3%A9"},
       {"/%E4%BD%A0%E5%A5%BD", "/%E4%BD%A0%E5%A5%BD"},
       {"/facade", "/facade"},  // hex, but short
+      {"/abcdef1", "/abcdef1"},
+      {"/v1alpha12", "/v1alpha12"},
       {"/items:batchGet", "/items:batchGet"},
       {"/odata/$metadata", "/odata/$metadata"},
   });
@@ -188,6 +192,8 @@ TEST_CASE("route: where the target is cut makes no difference", "[proto][route]"
       "/" + std::string(64, 'a') + "/x",
       "/" + std::string(63, 'a') + ".js",
       "/" + std::string(65, 'a') + ".js",
+      "/" + std::string(61, 'a') + ".js" + std::string(9, 'b') + "?",
+      "/" + std::string(61, 'a') + ".js" + std::string(9, 'b'),
       "/s;" + std::string(90, 'a') + "/x",
       "*",
       "host:443",
