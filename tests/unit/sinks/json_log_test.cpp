@@ -65,6 +65,15 @@ Report sample_interval() {
   return report;
 }
 
+// Waits for the writer's thread, but not for ever.
+bool appears(const std::string& path, std::string_view text) {
+  for (int i = 0; i < 20'000; ++i) {
+    if (read_file(path).find(text) != std::string::npos) return true;
+    ::usleep(1000);
+  }
+  return false;
+}
+
 void require_valid(const TempDir& dir,
                    const std::string& log,
                    const std::string& options = "--complete") {
@@ -307,12 +316,10 @@ TEST_CASE("json log: a reopened file begins with the header", "[sinks][json]") {
   const std::string path = dir.path("log.jsonl");
   auto sink = make_sink({.path = path, .all = true});
   sink->on_request(http_request("/before"));
-  while (read_file(path).find("/before") == std::string::npos)
-    ::usleep(1000);
+  REQUIRE(appears(path, "/before"));
   REQUIRE(std::rename(path.c_str(), dir.path("log.1").c_str()) == 0);
   sink->reopen();
-  while (read_file(path).empty())
-    ::usleep(1000);
+  REQUIRE(appears(path, "\"header\""));
   sink->on_request(http_request("/after"));
   REQUIRE(sink->on_end(sample_report()));
   require_valid(dir, path);
