@@ -99,7 +99,8 @@ def processes_and_network(t):
                        "/size/100", wrap=inside)
     same_requests("the server", trace.requests(), server.lines(),
                   ("id", "status", "bytes_out", "bytes_in"))
-    equal("processes", len({sample.connection for sample in samples}), len({record["process.pid"] for record in trace.requests()}))
+    equal("processes", len({sample.connection for sample in samples}),
+          len({record["process.pid"] for record in trace.requests()}))
 
 
 @case()

@@ -2,7 +2,7 @@
 import collections
 import statistics
 
-from harness.case import Failure, check
+from harness.case import Failure, check, equal
 
 # One request as a server's log or a client tells it. Fields that it does not tell are None.
 Line = collections.namedtuple(
@@ -37,6 +37,15 @@ def same_requests(what, records, lines, fields=ALL_BUT_ID):
     same_multiset(f"{what} ({', '.join(fields)})",
                   [tuple(record.get(FIELDS[field]) for field in fields) for record in records],
                   [tuple(getattr(line, field) for field in fields) for line in lines])
+
+
+def same_as_log(trace, server, count):
+    """The access log has `count` lines, and our records say the same of each."""
+    lines = server.lines()
+    equal("lines in the access log", count, len(lines))
+    equal("requests seen", count, trace.counts["seen"])
+    equal("requests matched", count, trace.counts["matched"])
+    same_requests("access log", trace.requests(), lines)
 
 
 def joined(what, by_id, lines):
