@@ -47,12 +47,17 @@ struct {
 	__type(value, __u64);
 } accepts SEC(".maps");
 
-/* Unix sockets that were connected to a target's listener and got no data yet, by address. */
+/* Unix sockets that were connected to a target's listener and not used yet, by address. */
+struct unix_connect {
+	__u64 connected_ns;
+	__u64 data_ns; /* the first data became readable; 0: none came */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, struct unix_connect);
 } unix_connects SEC(".maps");
 
 /* Set once a target's Unix listener is followed: until then no Unix socket needs a second look. */
@@ -102,8 +107,8 @@ __hidden struct tw_conn *tw_conn_find(struct sock *sk)
 
 	if (!conn || conn->role == TW_ROLE_LISTENER)
 		return NULL;
-	if (cfg.conns_by_address && !(conn->flags & TW_CONN_ANNOUNCED))
-		return NULL;
+	if (conn->role == TW_ROLE_SERVER && !(conn->flags & TW_CONN_ANNOUNCED))
+		return NULL; /* nobody may be using it, or somebody who is not traced */
 	return conn;
 }
 
@@ -257,6 +262,26 @@ __hidden struct tw_conn *tw_conn_known(struct sock *sk)
 	return conn;
 }
 
+/* What was seen of a Unix connection before the target used it; false: nothing. */
+static __always_inline bool take_unix_connect(struct sock *sk, struct tw_conn *conn)
+{
+	__u64 key = (__u64)sk;
+	struct unix_connect *connect;
+
+	if (conn->family != TW_AF_UNIX || conn->role != TW_ROLE_SERVER)
+		return false;
+	connect = bpf_map_lookup_elem(&unix_connects, &key);
+	if (!connect)
+		return false;
+	conn->established_ns = connect->connected_ns;
+	if (connect->data_ns) {
+		conn->arrivals[0].ts_ns = connect->data_ns;
+		conn->arrivals_written = 1;
+	}
+	bpf_map_delete_elem(&unix_connects, &key);
+	return true;
+}
+
 __hidden struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)
 {
 	struct tw_conn *conn = tw_conn_known(sk);
@@ -266,20 +291,22 @@ __hidden struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)
 	if (conn) {
 		if (conn->flags & TW_CONN_ANNOUNCED)
 			return conn;
-		if (cfg.conns_by_address) {
-			if (!is_target)
-				return NULL; /* another listener's child, on the same port */
-			flags = 0;
-		}
+		if (!is_target)
+			return NULL; /* accepted by a process that shares the listener, or its port */
+		flags = 0;
 	} else {
 		if (!is_target || !tw_is_stream(sk))
 			return NULL;
 		conn = tw_conn_follow(sk, tw_conn_open_role(sk));
 		if (!conn)
 			return NULL;
+		if (take_unix_connect(sk, conn))
+			flags = 0;
 	}
 	task = tw_task_get(bpf_get_current_task_btf());
 	tw_conn_announce(sk, conn, task ? task->pid : 0, flags, 0);
+	if (TW_SK(sk, __sk_common.skc_state) == TCP_CLOSE_WAIT)
+		tw_conn_peer_closed(conn); /* before anybody looked */
 	return conn;
 }
 
@@ -312,13 +339,14 @@ __hidden void tw_conn_accept(__u64 sk_addr, __u64 now_ns)
 
 /*
  * Unix sockets have no state tracepoint. The listener is woken in connect(2), with the new socket
- * last in its queue; when several connect at once one may be missed here, and is found at its first
- * use instead. The new socket is only an address here: it is followed when data comes for it.
+ * last in its queue; when several connect at once one may be missed here, and is then found by its
+ * first use alone. The new socket is only an address here. It is followed when the target uses it and
+ * not when data comes: the target may be reading that very data on another CPU.
  */
 __hidden void tw_conn_unix_connect(struct sock *listener)
 {
 	struct sk_buff *skb = TW_SK(listener, sk_receive_queue.prev);
-	__u64 now_ns = bpf_ktime_get_ns();
+	struct unix_connect connect = {.connected_ns = bpf_ktime_get_ns()};
 	__u64 key;
 
 	if (!TW_SK(listener, sk_receive_queue.qlen))
@@ -326,28 +354,19 @@ __hidden void tw_conn_unix_connect(struct sock *listener)
 	key = (__u64)BPF_CORE_READ(skb, sk);
 	if (!key)
 		return;
-	bpf_map_update_elem(&unix_connects, &key, &now_ns, BPF_ANY);
+	bpf_map_update_elem(&unix_connects, &key, &connect, BPF_ANY);
 	if (cfg.conns_by_address)
 		bpf_map_delete_elem(&conns_by_addr, &key); /* of an earlier socket */
 }
 
-__hidden struct tw_conn *tw_conn_unix_first_data(struct sock *sk)
+__hidden void tw_conn_unix_data(struct sock *sk)
 {
-	struct unix_sock *unix_sk = (struct unix_sock *)sk;
 	__u64 key = (__u64)sk;
-	struct tw_conn *conn;
-	__u64 *connected_ns;
+	struct unix_connect *connect;
 
-	if (!have_unix_listener || !BPF_CORE_READ(unix_sk, addr))
-		return NULL;
-	connected_ns = bpf_map_lookup_elem(&unix_connects, &key);
-	if (!connected_ns)
-		return NULL;
-	conn = tw_conn_follow(sk, TW_ROLE_SERVER);
-	if (conn) {
-		conn->established_ns = *connected_ns;
-		tw_conn_announce(sk, conn, 0, 0, 0);
-	}
-	bpf_map_delete_elem(&unix_connects, &key);
-	return conn;
+	if (!have_unix_listener)
+		return;
+	connect = bpf_map_lookup_elem(&unix_connects, &key);
+	if (connect && !connect->data_ns)
+		connect->data_ns = bpf_ktime_get_ns();
 }

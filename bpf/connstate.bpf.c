@@ -12,12 +12,16 @@ static __always_inline int sock_error(struct sock *sk)
 	return error ? error : TW_SK(sk, sk_err_soft);
 }
 
-static __always_inline void send_close(struct sock *sk, struct tw_conn *conn)
+static __always_inline void send_close(struct sock *sk, struct tw_conn *conn, int oldstate)
 {
 	struct tw_ev_conn_close *ev;
 	struct tcp_sock *tcp = tw_tcp_of(sk);
 	int error = sock_error(sk);
 
+	/* Closed with a reset, which is sent after this: nobody's FIN came before. */
+	if ((oldstate == TCP_ESTABLISHED || oldstate == TCP_CLOSE_WAIT) && error != ETIMEDOUT &&
+	    !(conn->flags & TW_CONN_RST_IN))
+		conn->flags |= TW_CONN_RST_OUT;
 	ev = tw_reserve(bpf_ktime_get_ns(), CONN_CLOSE, struct tw_ev_conn_close);
 	if (!ev)
 		return;
@@ -95,7 +99,10 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 	switch (newstate) {
 	case TCP_ESTABLISHED:
 		conn->established_ns = bpf_ktime_get_ns();
-		tw_conn_announce(sk, conn, 0, 0, 0);
+		/* A server's connection is told of when a target uses it: its listener may be shared
+		 * with processes that are not traced. */
+		if (conn->role != TW_ROLE_SERVER)
+			tw_conn_announce(sk, conn, 0, 0, 0);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_TIME_WAIT: /* from FIN_WAIT2 */
@@ -110,7 +117,7 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 		if (oldstate == TCP_SYN_SENT)
 			tw_conn_announce(sk, conn, 0, TW_OPEN_CONNECT_FAILED, sock_error(sk));
 		else if (conn->flags & TW_CONN_ANNOUNCED)
-			send_close(sk, conn);
+			send_close(sk, conn, oldstate);
 		break;
 	}
 	return 0;

@@ -10,6 +10,9 @@
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
+/* What is captured of every call, however much its turn has given already. */
+#define TW_CALL_CAPTURE 512
+
 /*
  * How much payload this call may give. A turn (the bytes of one direction until the other side
  * speaks) has a budget, so that bodies of any size cost the same; the answer's grows with the size
@@ -23,14 +26,18 @@ static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 
 		__u8 request_dir = conn->role == TW_ROLE_CLIENT ? TW_DIR_OUT : TW_DIR_IN;
 		__u32 asked = conn->turn_bytes < 4096 ? conn->turn_bytes : 4096;
 
-		conn->turn_capture = dir == request_dir ? cfg.request_capture_bytes
-							: cfg.response_capture_bytes + 8 * asked;
+		conn->turn_capture = dir == request_dir
+					     ? cfg.request_capture_bytes
+					     : cfg.response_capture_bytes + 16 * asked;
 		conn->turn_bytes = 0;
 		conn->turn_dir = dir + 1;
 	}
 	conn->turn_bytes += len;
 	want = conn->turn_capture < len ? conn->turn_capture : len;
 	conn->turn_capture -= want;
+	/* The next of several pipelined answers starts with a call of its own. */
+	if (want < TW_CALL_CAPTURE && cfg.request_capture_bytes)
+		want = len < TW_CALL_CAPTURE ? len : TW_CALL_CAPTURE;
 	return want;
 }
 
@@ -86,7 +93,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct tw_task *task = tw_task_get(current);
-	struct tw_conn *conn = tw_conn_use(sk, task != NULL);
+	struct tw_conn *conn = tw_conn_use(sk, tw_is_target(current, task));
 	struct tw_call call;
 
 	if (!conn)
@@ -185,7 +192,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct tw_task *task = tw_task_get(current);
-	struct tw_conn *conn = tw_conn_use(sk, task != NULL);
+	struct tw_conn *conn = tw_conn_use(sk, tw_is_target(current, task));
 	struct tcp_sock *tcp;
 	struct tw_call call;
 

@@ -24,23 +24,24 @@ static __always_inline void stamp_arrival(struct tw_conn *conn, __u32 end_seq)
 	conn->arrivals_written = written + 1;
 }
 
-/* The socket lock is held: one at a time for each socket. */
+/* TCP holds the socket lock, so there is one at a time; a Unix socket's senders hold nothing. */
 static __always_inline int on_data_ready(struct sock *sk)
 {
 	struct tw_conn *conn = tw_conn_get(sk);
 	struct tcp_sock *tcp;
 
 	if (!conn) {
-		if (sk->__sk_common.skc_family != AF_UNIX)
-			return 0;
-		conn = tw_conn_unix_first_data(sk);
-		if (!conn)
-			return 0;
+		if (sk->__sk_common.skc_family == AF_UNIX)
+			tw_conn_unix_data(sk);
+		return 0;
 	}
 	if (conn->family == TW_AF_UNIX) {
 		if (conn->role == TW_ROLE_LISTENER) {
 			tw_conn_unix_connect(sk);
-		} else if (conn->arrivals_written == conn->arrivals_read) {
+		} else if (conn->arrivals_written == conn->arrivals_read &&
+			   sk->sk_receive_queue.qlen) {
+			/* An empty queue: the target was faster than the sender's wake-up, and a stamp
+			 * would be taken for the next data's. */
 			conn->arrivals[0].ts_ns = bpf_ktime_get_ns();
 			conn->arrivals_written = conn->arrivals_read + 1;
 		}

@@ -57,7 +57,8 @@ static __always_inline int on_sys_exit(struct pt_regs *regs, long ret)
 			on_accept(current, ret);
 		return 0;
 	}
-	if (ret < -ERRNO_LAST)
+	/* On the way out of a signal handler there is no call: what it restores is no result. */
+	if (ret < -ERRNO_LAST || (__s64)nr < 0)
 		return 0;
 	task = tw_task_get(bpf_get_current_task_btf());
 	if (task)

@@ -176,7 +176,7 @@ static __always_inline void read_account(struct tw_task *t, struct tw_task_accou
 {
 	for (int i = 0; i < 8; i++) {
 		__u32 version = *(volatile __u32 *)&t->version;
-		__u64 since_ns;
+		__u64 since_ns; /* then for how long */
 		__u32 state;
 
 		barrier();
@@ -186,8 +186,13 @@ static __always_inline void read_account(struct tw_task *t, struct tw_task_accou
 		barrier();
 		if (version & 1 || version != *(volatile __u32 *)&t->version)
 			continue;
+		since_ns = bpf_ktime_get_ns() - since_ns;
 		if (state == TW_TASK_ON_CPU)
-			account->on_cpu_ns += bpf_ktime_get_ns() - since_ns;
+			account->on_cpu_ns += since_ns;
+		else if (state == TW_TASK_RUNNABLE)
+			account->run_queue_ns += since_ns;
+		else if (state == TW_TASK_SLEEPING)
+			account->sleep_ns += since_ns;
 		return;
 	}
 }

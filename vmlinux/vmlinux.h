@@ -134,6 +134,7 @@ struct task_struct {
 	pid_t pid;
 	pid_t tgid;
 	struct pid *thread_pid;
+	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct files_struct *files;
 	struct io_uring_task *io_uring;

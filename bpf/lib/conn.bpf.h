@@ -81,8 +81,8 @@ void tw_conn_listens(struct sock *sk);
 __u8 tw_conn_open_role(struct sock *sk);
 /* A Unix listener became readable: somebody connected. */
 void tw_conn_unix_connect(struct sock *listener);
-/* Data came for a Unix socket that is not followed: follows it if it was connected to a target. */
-struct tw_conn *tw_conn_unix_first_data(struct sock *sk);
+/* Data came for a Unix socket that is not followed: remembered if it was connected to a target. */
+void tw_conn_unix_data(struct sock *sk);
 
 static __always_inline __u64 tw_conn_first_use(struct sock *sk, struct tw_conn *conn, __u64 now_ns,
 					       __u8 *flags)

@@ -30,4 +30,14 @@ struct tw_task *tw_task_get(struct task_struct *task);
 /* Makes the thread a traced one; NULL (and counted) without memory. */
 struct tw_task *tw_task_mark(struct task_struct *task);
 
+/* Does the thread work for a target? io_uring's workers are threads that no fork announces. */
+static __always_inline bool tw_is_target(struct task_struct *current, struct tw_task *task)
+{
+	if (task)
+		return true;
+	if (!(current->flags & (PF_IO_WORKER | PF_USER_WORKER)))
+		return false;
+	return tw_task_get(current->group_leader) != NULL;
+}
+
 #endif

@@ -117,6 +117,39 @@ TEST_CASE("conn: Unix sockets are known by their name and role", "[conn][unix]")
   }
 }
 
+TEST_CASE("conn: a Unix client that waits to be accepted has its stamps", "[conn][unix]") {
+  const std::string name = unique_name(std::string_view("\0tailwhy-wait-", 14));
+  for (const Mode& mode : usable_modes()) {
+    if (mode.name == "system calls") continue;  // tcp_probe does not see Unix sockets
+    INFO(mode.name);
+    const int listener = listen_unix(name);
+    Scene scene(mode, [&](Side& side) {
+      side.wait();
+      side.wait();  // the question waits in the queue
+      serve(listener, 1);
+    });
+    close(listener);
+    scene.await();
+    const int peer = connect_unix(name);
+    usleep(20000);
+    send_all(peer, "ping");
+    usleep(20000);
+    scene.go();
+    CHECK(recv_exactly(peer, 4) == "pong");
+    close(peer);
+    const Trace trace = scene.finish();
+    const Connection& conn = trace.only();
+    check_served(conn, scene.pid());
+    check_stamps(conn);
+    const Call& in = conn.in.front();
+    CHECK(conn.open().flags == 0);
+    CHECK(in.arrived_ns - conn.open().established_ns > 15'000'000);
+    CHECK(in.ts_ns - in.arrived_ns > 15'000'000);
+    CHECK(in.accepted_ns - conn.open().established_ns > 35'000'000);
+    trace.check_no_loss();
+  }
+}
+
 TEST_CASE("conn: the ends of a socketpair have no role and no name", "[conn][unix]") {
   for (const Mode& mode : usable_modes()) {
     INFO(mode.name);

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -36,9 +37,13 @@ std::uint32_t hear(int fd) {
   return number;
 }
 
-// What /proc calls the process that has this number in the innermost PID namespace, ours.
+// What /proc calls the process that has this number in our PID namespace, which is below that of
+// /proc. Other such namespaces have the same numbers.
 std::uint32_t number_in_proc(std::uint32_t inner) {
+  const auto ours = std::filesystem::read_symlink("/proc/self/ns/pid");
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path() / "ns/pid", gone) != ours) continue;
     std::ifstream status(entry.path() / "status");
     for (std::string line; std::getline(status, line);) {
       if (!line.starts_with("NSpid:")) continue;

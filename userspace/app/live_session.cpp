@@ -268,6 +268,9 @@ void LiveSession::on_tick(Ns now_ns) {
     if (auto failure = recording_->take_failure()) log_error("{}", failure->to_string());
   }
   if (exits_->polled() > 0) on_exits();
+  for (const Sink* sink : sinks_) {
+    if (sink->reader_gone()) source_->request_stop();
+  }
   if (progress_) progress_(now_ns - info_.attached_ns, analysis_->total());
 }
 

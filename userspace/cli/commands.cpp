@@ -102,13 +102,13 @@ Result<> trace(const Options& o) {
   if (!gates) return std::move(gates).error();
   auto groups = groups_of(o);
   if (!groups) return std::move(groups).error();
+  auto outputs = Outputs::create(o);
+  if (!outputs) return std::move(outputs).error();
   LiveConfig config = live_config(o, *groups);
   config.on_second_signal = draws_live_view(o) ? leave_live_view_now : leave_now;
   auto session = LiveSession::create(std::move(config));
   if (!session) return std::move(session).error();
   LiveSession& live = **session;
-  auto outputs = Outputs::create(o);
-  if (!outputs) return std::move(outputs).error();
   Progress progress(o);
   progress.start(live.info());
   live.set_progress([&](Ns elapsed_ns, const Report& total) {
@@ -119,7 +119,10 @@ Result<> trace(const Options& o) {
   if (!ended) return std::move(ended).error();
   if (*ended == SessionEnd::TargetsGone) {
     log_notice(o, live.last_exit());
-    if (live.total().self.events == 0) {
+    const Report& total = live.total();
+    if (total.server.seen + total.client.seen + total.connections.opened +
+            total.connections.existing ==
+        0) {
       return Error(ErrorCode::NotFound, live.last_exit() + ": before it did anything",
                    "is it the process that serves? a master's children are traced with it");
     }

@@ -4,6 +4,7 @@
 #include "sinks/json_log_sink.h"
 #include "sinks/line_sink.h"
 #include "sinks/live_sink.h"
+#include "sinks/output.h"
 #include "sinks/report_sink.h"
 #include "sinks/terminal.h"
 
@@ -49,7 +50,7 @@ JsonLogOptions log_options(const Options& o, std::string path) {
 std::unique_ptr<Sink> final_report(const Options& o, int fd) {
   const TerminalSize size = terminal_size(fd);
   ReportSinkOptions report;
-  report.path = fd == STDERR_FILENO ? "/dev/stderr" : path_or_stdout(o.output);
+  report.path = fd == STDERR_FILENO ? std::string(kStandardError) : path_or_stdout(o.output);
   report.json = o.format == Format::Json;
   const bool to_file = report.path != "-" && fd == STDOUT_FILENO;
   report.report.style = to_file ? Style{.colour = false, .charset = style_for(o, fd).charset}
@@ -69,6 +70,9 @@ bool draws_live_view(const Options& o) {
 
 Result<std::unique_ptr<Outputs>> Outputs::create(const Options& o) {
   auto outputs = std::make_unique<Outputs>();
+  if (auto writable = check_output(path_or_stdout(o.output)); !writable) {
+    return std::move(writable).error();
+  }
   if (o.command == Command::Record) return outputs;
   auto& sinks = outputs->sinks_;
   const auto add = [&sinks](auto result) -> Result<> {

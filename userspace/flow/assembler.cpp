@@ -19,6 +19,9 @@ bool Assembler::begin_request(const Message& message, const Stream& requests,
     return false;
   }
   ++budget_.used;
+  if (pending() > 0 && pending_.back().request_lost) {
+    end_request(pending_.back(), message.offset, requests);
+  }
   Exchange& exchange = pending_.emplace_back();
   exchange.stream_id = message.stream_id;
   exchange.request_begin = message.offset;
@@ -131,12 +134,12 @@ void Assembler::emit_ended() {
   }
 }
 
-void Assembler::on_lost(Side side, const Stream& requests) {
+void Assembler::on_lost(Side side) {
   if (side == Side::Request) {
     if (pending() == 0) return;
-    Exchange& exchange = pending_.back();
-    exchange.request.incomplete = true;
-    end_request(exchange, requests.next(), requests);
+    // It goes on until the answer begins, or the next request.
+    pending_.back().request.incomplete = true;
+    pending_.back().request_lost = true;
     return;
   }
   response_lost_ = true;
@@ -168,6 +171,7 @@ bool Assembler::apply(const std::vector<Message>& messages, const Stream& reques
         break;
       case Message::Kind::ResponseBegin:
         if (Exchange* exchange = answering(message.stream_id)) {
+          if (exchange->request_lost) end_request(*exchange, requests.next(), requests);
           begin_response(*exchange, message.offset, responses);
         } else {
           ++losses_.unsolicited;
@@ -188,7 +192,7 @@ bool Assembler::apply(const std::vector<Message>& messages, const Stream& reques
         }
         break;
       case Message::Kind::Lost:
-        on_lost(message.side, requests);
+        on_lost(message.side);
         ended = true;
         break;
       case Message::Kind::Tunnel:
@@ -199,10 +203,11 @@ bool Assembler::apply(const std::vector<Message>& messages, const Stream& reques
   return true;
 }
 
-void Assembler::requests_turn(const Stream& responses) {
+void Assembler::requests_turn(const Stream& requests, const Stream& responses) {
   if (!response_lost_) return;
   response_lost_ = false;
   for (Exchange& exchange : outstanding()) {
+    if (exchange.request_lost) end_request(exchange, requests.next(), requests);
     if (!exchange.request_ended) continue;
     if (!exchange.response_begun) begin_response(exchange, responses.next(), responses);
     end_response(exchange, responses.next(), EndRule::DirectionReversal, responses);

@@ -52,7 +52,7 @@ class Assembler {
   void adopt_protocol(const Stream& requests);
   /// The next request begins to come, but the parser lost the end of the responses before it: what
   /// is outstanding ends here.
-  void requests_turn(const Stream& responses);
+  void requests_turn(const Stream& requests, const Stream& responses);
   /// Response bytes came on a connection that was open before the attach, before any request.
   void answered_before_attach(const Stream& responses);
   /// A part of the stream was not seen: whatever is outstanding is incomplete.
@@ -66,7 +66,7 @@ class Assembler {
 
  private:
   bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
-  void on_lost(Side side, const Stream& requests);
+  void on_lost(Side side);
   Exchange* answering(std::uint64_t stream_id);
   Exchange* asking(std::uint64_t stream_id);
   void begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses);

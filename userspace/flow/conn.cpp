@@ -20,7 +20,10 @@ Conn::Conn(ConnFacts facts, bool existing, FlowListener& listener, FlowLosses& l
       listener_(listener),
       losses_(losses),
       assembler_(facts_, listener, losses, budget),
-      existing_(existing) {}
+      existing_(existing) {
+  // A socketpair: the target talks to itself, and neither end is a client.
+  if (facts_.role == Role::Unknown && facts_.peer.family == Family::Unix) mode_ = Mode::Ignored;
+}
 
 Side Conn::side_of(tw_dir dir) const {
   const bool asks = (facts_.role == Role::Client) == (dir == TW_DIR_OUT);
@@ -100,7 +103,7 @@ void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> b
     // A connection that was taken for unknown may turn out to be known: its first bytes may have
     // been unreadable, or in the middle of something.
     if (mode_ == Mode::Parsed && protocol_ == nullptr && !bytes.empty()) decide(offset, bytes, out);
-    assembler_.requests_turn(stream(Side::Response));
+    assembler_.requests_turn(stream(Side::Request), stream(Side::Response));
   }
   if (parser_ != nullptr) {
     parser_->turn(side, offset, out);
@@ -148,7 +151,7 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
   }
   s.add_call(call);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
-  if (existing_ && side == Side::Response) assembler_.answered_before_attach(s);
+  if (existing_ && mode_ != Mode::Ignored && side == Side::Response) assembler_.answered_before_attach(s);
   existing_ = false;
   return true;
 }
@@ -221,6 +224,8 @@ void Conn::on_shut(tw_dir dir, ParseOutput& out) {
 Failure Conn::close_failure(const tw_ev_conn_close& close) const {
   if ((close.flags & TW_CLOSE_TIMEOUT) != 0) return Failure::Timeout;
   if ((close.flags & TW_CLOSE_RST_IN) != 0) return Failure::ConnectionReset;
+  const bool nobody_closed = !peer_shut_first_ && !target_shut_first_;
+  if ((close.flags & TW_CLOSE_RST_OUT) != 0 && nobody_closed) return Failure::ConnectionReset;
   const bool client_left =
       facts_.role == Role::Client ? target_shut_first_ : peer_shut_first_;
   return client_left ? Failure::ClientAbort : Failure::NoResponse;

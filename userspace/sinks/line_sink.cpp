@@ -48,7 +48,7 @@ std::string format_interval_line(const Report& interval) {
 Result<std::unique_ptr<LineSink>> LineSink::create(const std::string& path) {
   auto writer = open_output(path);
   if (!writer) return std::move(writer).error();
-  return std::unique_ptr<LineSink>(new LineSink(*std::move(writer)));
+  return std::unique_ptr<LineSink>(new LineSink(*std::move(writer), path == "-"));
 }
 
 void LineSink::on_start(const RunInfo&) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/async_writer.h"
+#include "sinks/output.h"
 #include "sinks/sink.h"
 
 #include <memory>
@@ -24,11 +25,14 @@ class LineSink final : public Sink {
   Result<> on_end(const Report& total) override;
   void reopen() override { writer_.reopen(interval_heading()); }
   std::uint64_t dropped() const override { return writer_.stats().lines_dropped; }
+  bool reader_gone() const override { return to_stdout_ && is_closed_pipe(writer_.last_error()); }
 
  private:
-  explicit LineSink(AsyncWriter writer) : writer_(std::move(writer)) {}
+  LineSink(AsyncWriter writer, bool to_stdout)
+      : writer_(std::move(writer)), to_stdout_(to_stdout) {}
 
   AsyncWriter writer_;
+  bool to_stdout_;
 };
 
 }  // namespace tailwhy

@@ -25,14 +25,14 @@ Result<> write_all(int fd, std::string_view text, const std::string& name) {
   return {};
 }
 
-// Devices and pipes cannot be replaced by a file.
+// Devices, pipes and links must not be replaced by a file: what they lead to is what is meant.
 bool is_special_file(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  return ::lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
 Result<> write_in_place(const std::string& path, std::string_view text) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY));
   if (!fd) return Error::from_errno("open " + path, errno);
   return write_all(fd.get(), text, path);
 }
@@ -57,7 +57,21 @@ Result<> write_beside_and_move(const std::string& path, std::string_view text) {
 
 Result<> write_output(const std::string& path, std::string_view text) {
   if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
+  if (path == kStandardError) return write_all(STDERR_FILENO, text, "standard error");
   return is_special_file(path) ? write_in_place(path, text) : write_beside_and_move(path, text);
+}
+
+bool is_closed_pipe(const std::optional<Error>& error) {
+  return error && error->message().find("EPIPE") != std::string::npos;
+}
+
+Result<> check_output(const std::string& path) {
+  if (path == "-" || path == kStandardError) return {};
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK) == 0) return {};
+  if (::access(path.c_str(), W_OK) == 0 && is_special_file(path)) return {};
+  return Error::from_errno("write " + path, errno, ErrorCode::Io);
 }
 
 Result<AsyncWriter> open_output(const std::string& path, const AsyncWriterOptions& options) {

@@ -25,6 +25,8 @@ class Sink {
   virtual Result<> on_end(const Report& /*total*/) { return {}; }
   // SIGHUP: files are opened again under their name.
   virtual void reopen() {}
+  // Nobody reads standard output any more (`tailwhy ... | head`): there is no point in going on.
+  [[nodiscard]] virtual bool reader_gone() const { return false; }
   // Records that this sink itself had to drop so far.
   [[nodiscard]] virtual std::uint64_t dropped() const { return 0; }
 };

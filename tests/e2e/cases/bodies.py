@@ -104,13 +104,3 @@ def pipelined_big_answers(t):
              "/small", "--get", "/medium")
         server.wait_lines(240)
     same_as_log(trace, server, 240)
-
-
-@case()
-def pipelined_big_uploads(t):
-    """requests that begin in the middle of a read, behind 30 kB of the body before them"""
-    server = delay_server(t)
-    with t.trace(server.pid) as trace:
-        load(t, server.address, "-n", 120, "-c", 3, "--depth", 4, "--post", "/size/10", "--body", 30_000)
-    same_requests("the server", trace.requests(), server.lines(),
-                  ("id", "method", "status", "bytes_out", "bytes_in"))

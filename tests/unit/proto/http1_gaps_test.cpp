@@ -58,7 +58,7 @@ TEST_CASE("http1: the tail of a skip is read when its place is known", "[proto][
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
   Driver driver;
   driver.request(std::string(kAsk) + std::string(kAsk)).response(head).take();
-  driver.skip(Side::Response, 100 + kReply.size(), "b" + std::string(kReply));
+  driver.skip(Side::Response, 100 + kReply.size(), std::string("b").append(kReply));
   CHECK(driver.take() ==
         Lines{fmt::format("response end {} framing", head.size() + 100),
               fmt::format("response begin {}", head.size() + 100), "response head 204",
@@ -94,7 +94,7 @@ TEST_CASE("http1: a skip inside a chunk loses nothing", "[proto][http1][skip]") 
 TEST_CASE("http1: a skip that ends inside a chunk's tail is exact", "[proto][http1][skip]") {
   // what the kernel sends of one write of head, chunk and last chunk: its start and its last bytes
   Driver driver;
-  driver.request(kAsk).response(std::string(kChunkedHead) + "2710\r\n" + std::string(500, 'd'));
+  driver.request(kAsk).response(std::string(kChunkedHead).append("2710\r\n").append(500, 'd'));
   driver.take();
   driver.skip(Side::Response, 9500 + 7, "d\r\n0\r\n\r\n");
   CHECK(driver.take() ==

@@ -112,6 +112,22 @@ TEST_CASE("watch: after it was reaped the status is known where the kernel tells
   }
 }
 
+TEST_CASE("watch: a status that the kernel hides from us is unknown, not 0", "[targets][watch]") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root, to become somebody else");
+    return;
+  }
+  Child zombie([](const Channel&) { return 0; });
+  zombie.await_zombie();
+  const ProcessId id = id_of(zombie.pid());
+  CHECK(read_exit_status(ProcFs(), id, -1).has_value());
+  Child looker([&](const Channel&) {
+    if (::setuid(65534) != 0) return 1;
+    return read_exit_status(ProcFs(), id, -1).has_value() ? 2 : 0;
+  });
+  CHECK(looker.wait() == 0);
+}
+
 TEST_CASE("watch: who has ended before cannot be watched", "[targets][watch]") {
   auto watch = ExitWatch::create(ProcFs());
   REQUIRE(watch);
