@@ -26,9 +26,8 @@ static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 
 		__u8 request_dir = conn->role == TW_ROLE_CLIENT ? TW_DIR_OUT : TW_DIR_IN;
 		__u32 asked = conn->turn_bytes < 4096 ? conn->turn_bytes : 4096;
 
-		conn->turn_capture = dir == request_dir
-					     ? cfg.request_capture_bytes
-					     : cfg.response_capture_bytes + 16 * asked;
+		conn->turn_capture = dir == request_dir ? cfg.request_capture_bytes
+							: cfg.response_capture_bytes + 16 * asked;
 		conn->turn_bytes = 0;
 		conn->turn_dir = dir + 1;
 	}

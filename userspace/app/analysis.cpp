@@ -22,7 +22,8 @@ void Analysis::start(const RunInfo& info) {
   clock_ = info.clock;
   aggregator_.emplace(Aggregator::Moment{info.attached_ns, clock_.to_real(info.attached_ns)});
   losses_before_ = losses();
-  for (Sink* sink : sinks_) sink->on_start(info);
+  for (Sink* sink : sinks_)
+    sink->on_start(info);
 }
 
 void Analysis::on_event(const EventView& event) {
@@ -49,12 +50,14 @@ void Analysis::on_event(const EventView& event) {
 }
 
 void Analysis::on_lifecycle(const LifecycleEvent& event) {
-  for (Sink* sink : sinks_) sink->on_lifecycle(event);
+  for (Sink* sink : sinks_)
+    sink->on_lifecycle(event);
 }
 
 void Analysis::on_request(const Request& request) {
   aggregator_->on_request(request);
-  for (Sink* sink : sinks_) sink->on_request(request);
+  for (Sink* sink : sinks_)
+    sink->on_request(request);
 }
 
 void Analysis::on_conn_start(ConnStart start) {
@@ -78,7 +81,9 @@ void Analysis::on_conn_end(const ConnEnd& end) {
   aggregator_->on_connection_closed({end.reset_by_peer, end.reset_by_target, end.timed_out});
 }
 
-void Analysis::on_socket_error(int /*error*/) { aggregator_->on_socket_error(); }
+void Analysis::on_socket_error(int /*error*/) {
+  aggregator_->on_socket_error();
+}
 
 void Analysis::on_bytes(std::uint64_t in_bytes, std::uint64_t out_bytes) {
   aggregator_->on_bytes_in(in_bytes);
@@ -92,11 +97,13 @@ void Analysis::on_side(const SideRecord& record) {
 
 std::vector<LossRow> Analysis::losses() const {
   std::vector<LossRow> rows(std::begin(kKernelRows), std::end(kKernelRows));
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].count = side_.counters[i];
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i].count = side_.counters[i];
   const SourceStats source = source_stats_ ? source_stats_() : SourceStats{};
   const FlowLosses& flow = conns_.losses();
   std::uint64_t dropped = 0;
-  for (const Sink* sink : sinks_) dropped += sink->dropped();
+  for (const Sink* sink : sinks_)
+    dropped += sink->dropped();
   const LossRow own[] = {
       {"malformed", "records that contradict themselves", true, source.malformed},
       {"unknown_event", "records of kinds that this build does not know", true, source.unknown},
@@ -104,8 +111,7 @@ std::vector<LossRow> Analysis::losses() const {
        std::max(side_.not_recorded, source.not_recorded)},
       {"connections_evicted", "connections forgotten: too many were open", true,
        flow.connections_evicted},
-      {"pending_full", "requests not followed: too many were outstanding", true,
-       flow.pending_full},
+      {"pending_full", "requests not followed: too many were outstanding", true, flow.pending_full},
       {"unannounced", "connections whose opening was not seen", true, flow.unannounced},
       {"stream_gap", "places where bytes of a stream were not seen", false, flow.stream_gaps},
       {"unsolicited", "responses that no request explains", false, flow.unsolicited},
@@ -158,7 +164,8 @@ void Analysis::close_interval(Ns now_ns) {
   Report interval = aggregator_->take_interval({now_ns, clock_.to_real(now_ns)});
   total_ = aggregator_->total();
   add_side_data(interval, total_);
-  for (Sink* sink : sinks_) sink->on_interval(interval, total_);
+  for (Sink* sink : sinks_)
+    sink->on_interval(interval, total_);
 }
 
 void Analysis::on_tick(Ns now_ns) {

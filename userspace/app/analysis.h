@@ -1,5 +1,6 @@
-// The analysis itself, the same for a live trace and for a replay: events become exchanges, exchanges
-// become statistics, statistics become reports, and the outputs get all of them. One thread.
+// The analysis itself, the same for a live trace and for a replay: events become exchanges,
+// exchanges become statistics, statistics become reports, and the outputs get all of them. One
+// thread.
 #pragma once
 
 #include "app/side_data.h"

@@ -6,15 +6,14 @@
 #include "bpf/feature_probe.h"
 #include "bpf/load_ladder.h"
 
-#include <fmt/format.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <utility>
-
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
+#include <fmt/format.h>
 #include <unistd.h>
+#include <utility>
 
 namespace tailwhy {
 
@@ -91,7 +90,8 @@ Result<> LiveSession::find_targets() {
   matcher_ = std::move(*matcher);
   auto selection = select_targets(proc_, *matcher_, getpid());
   if (!selection) return std::move(selection).error();
-  for (const std::string& note : selection->notes) log_warn("{}", note);
+  for (const std::string& note : selection->notes)
+    log_warn("{}", note);
   for (Match& match : selection->matches) {
     const pid_t pid = match.process.id.pid;
     config_.tracer.pids.push_back(static_cast<std::uint32_t>(pid));
@@ -109,12 +109,13 @@ Result<> LiveSession::attach() {
   if (!tracer) return std::move(tracer).error();
   tracer_.emplace(std::move(*tracer));
   for (const PlannedHook& hook : tracer_->plan().hooks) {
-    for (const std::string_view program : hook.programs) info_.hooks.emplace_back(program);
+    for (const std::string_view program : hook.programs)
+      info_.hooks.emplace_back(program);
     if (!hook.variant->lacks.empty()) info_.missing.emplace_back(hook.variant->lacks);
   }
   for (const MissingHook& hook : tracer_->plan().missing) {
-    info_.missing.push_back(fmt::format("{} ({})", hook.hook->gives,
-                                        hook.unwanted ? "switched off" : hook.because));
+    info_.missing.push_back(
+        fmt::format("{} ({})", hook.hook->gives, hook.unwanted ? "switched off" : hook.because));
   }
   auto source = LiveSource::create(*tracer_, {.interval_ns = config_.interval_ns});
   if (!source) return std::move(source).error();
@@ -234,7 +235,9 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   return end_;
 }
 
-const Report& LiveSession::total() const { return analysis_->total(); }
+const Report& LiveSession::total() const {
+  return analysis_->total();
+}
 
 void LiveSession::on_event(const EventView& event) {
   if (const auto* fork = std::get_if<const tw_ev_task_fork*>(&event)) {
@@ -311,8 +314,8 @@ SideData LiveSession::take(Ns now_ns) {
 // Rows of the kernel's map, and what became of the rows of threads that have ended: those are read
 // a last time and deleted, so that the map has room for as many threads as may come.
 void LiveSession::collect_syscalls(SideData& side) {
-  side.syscalls_known = config_.groups.has(HookGroup::Syscalls) &&
-                        tracer_->plan().find("sys_exit") != nullptr;
+  side.syscalls_known =
+      config_.groups.has(HookGroup::Syscalls) && tracer_->plan().find("sys_exit") != nullptr;
   if (!side.syscalls_known) return;
   const std::vector<ThreadId> ended = std::exchange(ended_threads_, {});
   auto rows = tracer_->read_syscall_errors();
@@ -354,7 +357,8 @@ void LiveSession::end_programs_sample() {
 
 Result<> LiveSession::watch_programs() {
   std::vector<int> fds;
-  for (const LoadedProgram& program : tracer_->programs()) fds.push_back(program.fd);
+  for (const LoadedProgram& program : tracer_->programs())
+    fds.push_back(program.fd);
   auto sampler = RunTimeSampler::create(std::move(fds));
   if (!sampler) {
     log_debug("{}", sampler.error().to_string());
@@ -372,7 +376,8 @@ void LiveSession::add_thread_accounts(ResourceUse& resources) const {
   const auto threads = tracer_->list_threads();
   if (!threads) return;
   tw_task_account sum = ended_account_;
-  for (const tw_thread_info& thread : *threads) add(sum, thread.account);
+  for (const tw_thread_info& thread : *threads)
+    add(sum, thread.account);
   resources.run_queue_ns = sum.run_queue_ns;
   resources.voluntary_switches = sum.voluntary_switches;
   resources.involuntary_switches = sum.involuntary_switches;
@@ -383,7 +388,8 @@ void LiveSession::on_signal() {
   while (::read(signal_fd_.get(), &received, sizeof(received)) == sizeof(received)) {
     const int signal_number = static_cast<int>(received.ssi_signo);
     if (signal_number == SIGHUP || signal_number == SIGUSR1) {
-      for (Sink* sink : sinks_) sink->reopen();
+      for (Sink* sink : sinks_)
+        sink->reopen();
       analysis_->on_lifecycle({LifecycleEvent::Kind::Reopened, mono_now(), 0, {}});
       continue;
     }
@@ -405,8 +411,8 @@ void LiveSession::on_exits() {
     processes_.erase(exit.id.pid);
     const Ns now_ns = mono_now();
     std::string text = exit.status ? exit.status->describe() : "status unknown";
-    analysis_->on_lifecycle({LifecycleEvent::Kind::TargetExit, now_ns,
-                             static_cast<std::uint32_t>(exit.id.pid), text});
+    analysis_->on_lifecycle(
+        {LifecycleEvent::Kind::TargetExit, now_ns, static_cast<std::uint32_t>(exit.id.pid), text});
     last_exit_ = fmt::format("target {} exited ({}) after {:.1f} s", exit.id.pid, text,
                              static_cast<double>(now_ns - info_.attached_ns) / 1e9);
   }
@@ -427,7 +433,8 @@ void LiveSession::on_timer() {
 
 void LiveSession::follow_targets() {
   std::vector<ProcessId> traced;
-  for (const auto& [pid, process] : processes_) traced.push_back(process.id);
+  for (const auto& [pid, process] : processes_)
+    traced.push_back(process.id);
   auto found = scanner_->scan(traced, boot_now());
   if (!found) {
     log_error("{}", found.error().to_string());
@@ -445,8 +452,7 @@ void LiveSession::follow_targets() {
   for (const Match& match : found->matches) {
     add_process(match.process, Baseline::Now);
     analysis_->on_lifecycle({LifecycleEvent::Kind::TargetFound, mono_now(),
-                             static_cast<std::uint32_t>(match.process.id.pid),
-                             match.process.comm});
+                             static_cast<std::uint32_t>(match.process.id.pid), match.process.comm});
   }
 }
 

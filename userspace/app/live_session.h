@@ -1,5 +1,6 @@
-// A live trace from its targets to its end: finds the processes, loads the programs, samples what is
-// no event, watches the targets, and stops when told, when time is up or when the targets are gone.
+// A live trace from its targets to its end: finds the processes, loads the programs, samples what
+// is no event, watches the targets, and stops when told, when time is up or when the targets are
+// gone.
 #pragma once
 
 #include "app/analysis.h"
@@ -36,12 +37,12 @@ struct LiveConfig {
   TracerConfig tracer;
   FlowLimits flow;
   Ns interval_ns = kNsPerSec;
-  Ns duration_ns = 0;       ///< 0: until stopped
-  std::string record_path;  ///< empty: no recording
+  Ns duration_ns = 0;           ///< 0: until stopped
+  std::string record_path;      ///< empty: no recording
   bool record_payload = false;  ///< keep what could be secret
   /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
   void (*on_second_signal)(int) = nullptr;
-  int ready_fd = -1;        ///< gets one line once everything is attached
+  int ready_fd = -1;  ///< gets one line once everything is attached
   std::string command_line;
 };
 
@@ -58,8 +59,8 @@ class LiveSession final : private SideSource, private EventHandler {
 
   [[nodiscard]] const RunInfo& info() const { return info_; }
 
-  /// Called on the session's thread for SIGHUP and SIGUSR1 (outputs reopen) and for the first SIGINT
-  /// or SIGTERM (the session ends). A second one ends the process with 130 or 143.
+  /// Called on the session's thread for SIGHUP and SIGUSR1 (outputs reopen) and for the first
+  /// SIGINT or SIGTERM (the session ends). A second one ends the process with 130 or 143.
   Result<SessionEnd> run(const std::vector<Sink*>& sinks);
   /// Called at each tick with the time since the attach, for a progress line.
   void set_progress(std::function<void(Ns elapsed_ns, const Report& total)> progress) {

@@ -17,8 +17,8 @@ class ReplaySession {
   static Result<std::unique_ptr<ReplaySession>> open(const std::string& path, FlowLimits flow);
 
   [[nodiscard]] const RunInfo& info() const { return info_; }
-  /// Replays it all. A damaged recording gives everything before the damage to the outputs, and then
-  /// the error.
+  /// Replays it all. A damaged recording gives everything before the damage to the outputs, and
+  /// then the error.
   Result<> run(const std::vector<Sink*>& sinks);
   [[nodiscard]] const Report& total() const { return analysis_->total(); }
 

@@ -4,11 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sys/utsname.h>
+
 #include <array>
 #include <fstream>
 #include <thread>
-
-#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace tailwhy {

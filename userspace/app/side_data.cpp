@@ -50,7 +50,8 @@ ResourceUse difference(const ResourceUse& before, const ResourceUse& now) {
 
 std::string to_json(const SideData& side) {
   json out;
-  for (std::size_t i = 0; i < TW_CNT_MAX; ++i) out["counters"][kCounterNames[i]] = side.counters[i];
+  for (std::size_t i = 0; i < TW_CNT_MAX; ++i)
+    out["counters"][kCounterNames[i]] = side.counters[i];
   out["syscalls_known"] = side.syscalls_known;
   json& rows = out["syscalls"] = json::array();
   for (const SyscallCount& row : side.syscalls) {
@@ -59,7 +60,8 @@ std::string to_json(const SideData& side) {
   json& resources = out["resources"];
   resources["known"] = side.resources.known;
   resources["partial"] = side.resources.partial;
-  for (const Field& field : kFields) resources[field.name] = side.resources.*field.member;
+  for (const Field& field : kFields)
+    resources[field.name] = side.resources.*field.member;
   if (side.namespace_known) {
     out["namespace"] = {{"listen_overflows", side.listen_overflows},
                         {"listen_drops", side.listen_drops}};
@@ -87,7 +89,8 @@ Result<SideData> side_data_from_json(std::string_view text) {
     const json& resources = in.at("resources");
     side.resources.known = resources.at("known");
     side.resources.partial = resources.at("partial");
-    for (const Field& field : kFields) side.resources.*field.member = resources.at(field.name);
+    for (const Field& field : kFields)
+      side.resources.*field.member = resources.at(field.name);
     if (in.contains("namespace")) {
       side.namespace_known = true;
       side.listen_overflows = in.at("namespace").at("listen_overflows");

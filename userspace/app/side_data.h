@@ -3,10 +3,11 @@
 // it each interval; a recording carries it as JSON, so that a replay reports the same.
 #pragma once
 
+#include "tailwhy/abi/counters.h"
+
 #include "base/result.h"
 #include "model/report.h"
 #include "stats/syscall_tally.h"
-#include "tailwhy/abi/counters.h"
 
 #include <array>
 #include <cstdint>

@@ -16,26 +16,26 @@
 #include "sinks/schema.h"
 #include "sinks/terminal.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <csignal>
 #include <exception>
-#include <utility>
-
+#include <fmt/format.h>
 #include <unistd.h>
+#include <utility>
 
 namespace tailwhy {
 
 namespace {
 
-Result<> print(std::string_view text) { return write_all(STDOUT_FILENO, text, "standard output"); }
+Result<> print(std::string_view text) {
+  return write_all(STDOUT_FILENO, text, "standard output");
+}
 
 std::string version_text(bool json) {
   if (json) {
     return fmt::format(
-        "{{\"version\": \"{}\", \"commit\": \"{}\", \"libbpf\": \"{}\", \"clang\": \"{}\"}}\n", kVersion,
-        kCommit, kLibbpfVersion, kClangVersion);
+        "{{\"version\": \"{}\", \"commit\": \"{}\", \"libbpf\": \"{}\", \"clang\": \"{}\"}}\n",
+        kVersion, kCommit, kLibbpfVersion, kClangVersion);
   }
   return fmt::format("tailwhy {} ({}), libbpf {}, BPF by clang {}\n", kVersion, kCommit,
                      kLibbpfVersion, kClangVersion);
@@ -91,7 +91,9 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
 }
 
 // The second Ctrl-C: no time for a summary, but the screen is given back.
-void leave_now(int signal_number) { _exit(128 + signal_number); }
+void leave_now(int signal_number) {
+  _exit(128 + signal_number);
+}
 void leave_live_view_now(int signal_number) {
   restore_terminal(STDOUT_FILENO);
   _exit(128 + signal_number);
@@ -111,9 +113,8 @@ Result<> trace(const Options& o) {
   LiveSession& live = **session;
   Progress progress(o);
   progress.start(live.info());
-  live.set_progress([&](Ns elapsed_ns, const Report& total) {
-    progress.update(elapsed_ns, total);
-  });
+  live.set_progress(
+      [&](Ns elapsed_ns, const Report& total) { progress.update(elapsed_ns, total); });
   auto ended = live.run((*outputs)->sinks());
   progress.stop();
   if (!ended) return std::move(ended).error();
@@ -155,9 +156,9 @@ Result<> doctor(const Options& o) {
   DoctorOptions options;
   if (!o.pids.empty()) options.pid = static_cast<std::uint32_t>(o.pids.front());
   const std::vector<DoctorRow> rows = examine(features, options);
-  const std::string text =
-      o.json ? format_doctor_json(rows)
-             : format_doctor(rows, style_for(o, STDOUT_FILENO), terminal_size(STDOUT_FILENO).columns);
+  const std::string text = o.json ? format_doctor_json(rows)
+                                  : format_doctor(rows, style_for(o, STDOUT_FILENO),
+                                                  terminal_size(STDOUT_FILENO).columns);
   if (auto printed = print(text); !printed) return printed;
   if (worst(rows) != Verdict::Fail) return {};
   return Error(ErrorCode::Unsupported, "something that tailwhy cannot do without is missing",

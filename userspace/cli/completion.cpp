@@ -3,9 +3,8 @@
 #include "base/text.h"
 #include "cli/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <vector>
 
 namespace tailwhy {
@@ -24,7 +23,9 @@ std::vector<std::string> names_of(const OptionInfo& option) {
   return names;
 }
 
-bool takes_file(const OptionInfo& option) { return option.value.find("FILE") != std::string::npos; }
+bool takes_file(const OptionInfo& option) {
+  return option.value.find("FILE") != std::string::npos;
+}
 
 // "all|slow|failed|sampled" -> "all slow failed sampled"; empty if the value is not a choice.
 std::string choices_of(const OptionInfo& option) {
@@ -36,7 +37,8 @@ std::string choices_of(const OptionInfo& option) {
 
 std::string join(const std::vector<std::string>& words) {
   std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  for (const std::string& word : words)
+    line += (line.empty() ? "" : " ") + word;
   return line;
 }
 
@@ -85,7 +87,8 @@ std::string bash() {
   for (const CommandInfo& command : commands) {
     std::vector<std::string> words;
     for (const OptionInfo& option : command.options) {
-      for (const std::string& name : names_of(option)) words.push_back(name);
+      for (const std::string& name : names_of(option))
+        words.push_back(name);
     }
     if (command.name == "completion") words.insert(words.end(), {"bash", "zsh", "fish"});
     if (command.name.empty()) words.push_back(subcommands);
@@ -111,15 +114,15 @@ std::string quoted(std::string_view text) {
 }
 
 std::string fish() {
-  std::string out = "# fish completion of tailwhy, printed by `tailwhy completion fish`\n"
-                    "complete -c tailwhy -f\n";
+  std::string out =
+      "# fish completion of tailwhy, printed by `tailwhy completion fish`\n"
+      "complete -c tailwhy -f\n";
   for (const CommandInfo& command : describe_options()) {
-    const std::string when = command.name.empty()
-                                 ? "__fish_use_subcommand"
-                                 : "__fish_seen_subcommand_from " + command.name;
+    const std::string when = command.name.empty() ? "__fish_use_subcommand"
+                                                  : "__fish_seen_subcommand_from " + command.name;
     if (!command.name.empty()) {
-      out += fmt::format("complete -c tailwhy -n __fish_use_subcommand -a {} -d {}\n",
-                         command.name, quoted(command.help));
+      out += fmt::format("complete -c tailwhy -n __fish_use_subcommand -a {} -d {}\n", command.name,
+                         quoted(command.help));
     }
     for (const OptionInfo& option : command.options) {
       std::string line = "complete -c tailwhy -n " + quoted(when);

@@ -23,7 +23,9 @@ Tone tone_of(Verdict verdict) {
   return Tone::Plain;
 }
 
-Lines one_section(const std::vector<DoctorRow>& rows, std::string_view section, const Style& style,
+Lines one_section(const std::vector<DoctorRow>& rows,
+                  std::string_view section,
+                  const Style& style,
                   std::size_t width) {
   Table table({{std::string(section), Align::Left},
                {"need", Align::Left, 1},
@@ -42,14 +44,16 @@ Lines one_section(const std::vector<DoctorRow>& rows, std::string_view section, 
 
 }  // namespace
 
-std::string format_doctor(const std::vector<DoctorRow>& rows, const Style& style,
+std::string format_doctor(const std::vector<DoctorRow>& rows,
+                          const Style& style,
                           std::size_t width) {
   Lines lines;
   std::string_view section;
   for (const DoctorRow& row : rows) {
     if (row.section == section) continue;
     section = row.section;
-    for (Line& line : one_section(rows, section, style, width)) lines.push_back(std::move(line));
+    for (Line& line : one_section(rows, section, style, width))
+      lines.push_back(std::move(line));
     lines.emplace_back();
   }
   for (const DoctorRow& row : rows) {

@@ -10,7 +10,8 @@
 
 namespace tailwhy {
 
-std::string format_doctor(const std::vector<DoctorRow>& rows, const Style& style,
+std::string format_doctor(const std::vector<DoctorRow>& rows,
+                          const Style& style,
                           std::size_t width);
 /// {"verdict": "ok", "checks": [{"section", "check", "need", "found", "verdict", "fix"?}]}
 std::string format_doctor_json(const std::vector<DoctorRow>& rows);

@@ -2,10 +2,9 @@
 
 #include "base/text.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
+#include <fmt/format.h>
 #include <optional>
 
 namespace tailwhy {
@@ -15,7 +14,9 @@ namespace {
 constexpr std::array<std::pair<std::string_view, double>, 4> kPercentiles{
     {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}}};
 
-bool is_duration(std::string_view metric) { return metric.starts_with('p') || metric == "max"; }
+bool is_duration(std::string_view metric) {
+  return metric.starts_with('p') || metric == "max";
+}
 
 double measure(std::string_view metric, const Report& total) {
   const ExchangeCounts& counts = total.server;
@@ -63,7 +64,8 @@ Result<Gate> parse_gate(const std::string& text) {
   std::string_view value = trim(std::string_view(text).substr(op + (gate.or_equal ? 2 : 1)));
   bool known = gate.metric == "max" || gate.metric == "errors" || gate.metric == "rps" ||
                gate.metric == "lost";
-  for (const auto& [name, percent] : kPercentiles) known = known || gate.metric == name;
+  for (const auto& [name, percent] : kPercentiles)
+    known = known || gate.metric == name;
   if (!known || value.empty()) return bad_gate(text);
   if (is_duration(gate.metric)) {
     auto duration = parse_duration(value);
@@ -81,9 +83,10 @@ Result<Gate> parse_gate(const std::string& text) {
 
 Result<> check_gates(const std::vector<Gate>& gates, std::int64_t max_loss, const Report& total) {
   if (max_loss >= 0 && total.lost() > static_cast<std::uint64_t>(max_loss)) {
-    return Error(ErrorCode::Loss,
-                 fmt::format("{} events were lost, more than --max-loss {}", total.lost(), max_loss),
-                 "a larger --ring-size may help; the report says where they were lost");
+    return Error(
+        ErrorCode::Loss,
+        fmt::format("{} events were lost, more than --max-loss {}", total.lost(), max_loss),
+        "a larger --ring-size may help; the report says where they were lost");
   }
   std::string failed;
   for (const Gate& gate : gates) {

@@ -5,10 +5,10 @@
 #include "bpf/hooks.h"
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 #include <map>
 #include <memory>
@@ -40,18 +40,23 @@ T or_throw(Result<T> result, const std::string& option) {
   return *std::move(result);
 }
 
-CLI::Option* add_duration(CLI::App& app, const std::string& names, Ns& target,
+CLI::Option* add_duration(CLI::App& app,
+                          const std::string& names,
+                          Ns& target,
                           const std::string& help) {
   return app
       .add_option_function<std::string>(
-          names, [&target, names](const std::string& text) {
+          names,
+          [&target, names](const std::string& text) {
             target = or_throw(parse_duration(text), names);
           },
           help)
       ->type_name("TIME");
 }
 
-CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& target,
+CLI::Option* add_size(CLI::App& app,
+                      const std::string& names,
+                      std::uint64_t& target,
                       const std::string& help) {
   return app
       .add_option_function<std::string>(
@@ -62,10 +67,14 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& ta
 }
 
 template <class Enum>
-CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& target,
-                        const std::map<std::string, Enum>& choices, const std::string& help) {
+CLI::Option* add_choice(CLI::App& app,
+                        const std::string& names,
+                        Enum& target,
+                        const std::map<std::string, Enum>& choices,
+                        const std::string& help) {
   std::vector<std::string> words;
-  for (const auto& [word, value] : choices) words.push_back(word);
+  for (const auto& [word, value] : choices)
+    words.push_back(word);
   return app
       .add_option_function<std::string>(
           names, [&target, &choices](const std::string& word) { target = choices.at(word); }, help)
@@ -111,8 +120,10 @@ void add_outputs(CLI::App& app, Options& o) {
   add_choice(app, "--log-requests", o.log_requests, kRequests,
              "Requests in the log (default: slow, failed, and a sample)")
       ->group(kOutputs);
-  add_duration(app, "--slow", o.slow_ns, "A request is slow from this duration on")->group(kOutputs);
-  app.add_option("--sample", o.sample_per_second, "Sampled requests a second in the log (default 50)")
+  add_duration(app, "--slow", o.slow_ns, "A request is slow from this duration on")
+      ->group(kOutputs);
+  app.add_option("--sample", o.sample_per_second,
+                 "Sampled requests a second in the log (default 50)")
       ->type_name("N")
       ->group(kOutputs);
   app.add_flag("--client-address", o.client_address, "Log the clients' addresses")->group(kOutputs);
@@ -130,7 +141,8 @@ void add_outputs(CLI::App& app, Options& o) {
 }
 
 void add_gates(CLI::App& app, Options& o) {
-  app.add_option("--fail-if", o.fail_if, "Exit with 5 when true at the end: 'p99>50ms', 'errors>1%'")
+  app.add_option("--fail-if", o.fail_if,
+                 "Exit with 5 when true at the end: 'p99>50ms', 'errors>1%'")
       ->type_name("CONDITION")
       ->group(kGates);
   app.add_option("--max-loss", o.max_loss, "Exit with 6 when more events were lost")
@@ -266,8 +278,7 @@ Result<> check(const Options& o) {
   }
   if (!o.run.empty() && !traces) return usage("only a trace can start a command");
   if (o.follow && o.ports.empty() && o.comms.empty()) {
-    return usage("--follow needs --port or --comm",
-                 "a PID that is gone does not come back");
+    return usage("--follow needs --port or --comm", "a PID that is gone does not come back");
   }
   if (o.interval_ns < 10'000'000) {
     return usage("--interval is too short", "at least 10ms");

@@ -15,7 +15,15 @@ class App;
 
 namespace tailwhy {
 
-enum class Command : std::uint8_t { Trace, Record, Report, Doctor, Completion, JsonSchema, Version };
+enum class Command : std::uint8_t {
+  Trace,
+  Record,
+  Report,
+  Doctor,
+  Completion,
+  JsonSchema,
+  Version
+};
 enum class Format : std::uint8_t { Table, Json, Jsonl };
 enum class WhichRequests : std::uint8_t { Default, All, Slow, Failed, Sampled };
 enum class When : std::uint8_t { Auto, Always, Never };
@@ -61,7 +69,7 @@ struct Options {
   bool keep_payload = false;
 
   // how it traces
-  std::vector<std::string> without;          // hook groups
+  std::vector<std::string> without;  // hook groups
   std::vector<std::string> disable_features;
   std::uint64_t ring_bytes = 8U << 20U;
   std::uint64_t capture_bytes = 8192;
@@ -82,8 +90,8 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv);
 
 /// One option as the parser knows it: completions and the man page are made from these.
 struct OptionInfo {
-  std::string names;   // "-p,--pid"
-  std::string value;   // "PID"; empty: a flag
+  std::string names;  // "-p,--pid"
+  std::string value;  // "PID"; empty: a flag
   std::string help;
   std::string group;
   std::vector<std::string> choices;

@@ -8,15 +8,16 @@
 #include "sinks/report_sink.h"
 #include "sinks/terminal.h"
 
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 namespace tailwhy {
 
 namespace {
 
-std::string path_or_stdout(const std::string& path) { return path.empty() ? "-" : path; }
+std::string path_or_stdout(const std::string& path) {
+  return path.empty() ? "-" : path;
+}
 
 JsonLogOptions log_options(const Options& o, std::string path) {
   JsonLogOptions log;
@@ -53,8 +54,8 @@ std::unique_ptr<Sink> final_report(const Options& o, int fd) {
   report.path = fd == STDERR_FILENO ? std::string(kStandardError) : path_or_stdout(o.output);
   report.json = o.format == Format::Json;
   const bool to_file = report.path != "-" && fd == STDOUT_FILENO;
-  report.report.style = to_file ? Style{.colour = false, .charset = style_for(o, fd).charset}
-                                : style_for(o, fd);
+  report.report.style =
+      to_file ? Style{.colour = false, .charset = style_for(o, fd).charset} : style_for(o, fd);
   report.report.width = size.columns;
   report.report.height = size.rows;
   report.report.top = o.top;
@@ -96,8 +97,8 @@ Result<std::unique_ptr<Outputs>> Outputs::create(const Options& o) {
   }
   // Last, so that the live view has given the screen back. Beside lines for programs the report is
   // for people, and goes where people look.
-  const bool lines = o.command == Command::Trace && !o.profile && o.format == Format::Table &&
-                     !draws_live_view(o);
+  const bool lines =
+      o.command == Command::Trace && !o.profile && o.format == Format::Table && !draws_live_view(o);
   if (o.format != Format::Jsonl && !(lines && o.quiet)) {
     sinks.push_back(final_report(o, lines ? STDERR_FILENO : STDOUT_FILENO));
   }
@@ -106,7 +107,8 @@ Result<std::unique_ptr<Outputs>> Outputs::create(const Options& o) {
 
 std::vector<Sink*> Outputs::sinks() const {
   std::vector<Sink*> sinks;
-  for (const auto& sink : sinks_) sinks.push_back(sink.get());
+  for (const auto& sink : sinks_)
+    sinks.push_back(sink.get());
   return sinks;
 }
 

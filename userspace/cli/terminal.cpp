@@ -2,13 +2,11 @@
 
 #include "base/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace tailwhy {
@@ -76,8 +74,8 @@ void Progress::update(Ns elapsed_ns, const Report& total) {
   constexpr std::size_t kBar = 20;
   std::string bar;
   if (options_.duration_ns != 0) {
-    const double share = std::min(1.0, static_cast<double>(elapsed_ns) /
-                                           static_cast<double>(options_.duration_ns));
+    const double share =
+        std::min(1.0, static_cast<double>(elapsed_ns) / static_cast<double>(options_.duration_ns));
     const auto full = static_cast<std::size_t>(share * kBar);
     bar = "[" + std::string(full, '#') + std::string(kBar - full, ' ') + "] ";
   }

@@ -12,7 +12,8 @@ constexpr std::size_t kPendingPerConnection = 4096;
 
 }  // namespace
 
-bool Assembler::begin_request(const Message& message, const Stream& requests,
+bool Assembler::begin_request(const Message& message,
+                              const Stream& requests,
                               const Stream& responses) {
   if (pending() >= kPendingPerConnection || budget_.used >= budget_.limit) {
     ++losses_.pending_full;
@@ -83,7 +84,9 @@ void Assembler::begin_response(Exchange& exchange, std::uint64_t offset, const S
   if (facts_.role == Role::Client) exchange.request.at.arrived = responses.arrival_of(offset);
 }
 
-void Assembler::end_response(Exchange& exchange, std::uint64_t offset, EndRule rule,
+void Assembler::end_response(Exchange& exchange,
+                             std::uint64_t offset,
+                             EndRule rule,
                              const Stream& responses) {
   exchange.response_ended = true;
   exchange.request.end_rule = rule;
@@ -117,8 +120,8 @@ void Assembler::remove(std::size_t index) {
   first_ = 0;
 }
 
-// Hands on the exchanges that have ended on both sides, oldest first. An answer that came before the
-// request was complete waits for the rest of it.
+// Hands on the exchanges that have ended on both sides, oldest first. An answer that came before
+// the request was complete waits for the rest of it.
 void Assembler::emit_ended() {
   std::size_t index = first_;
   while (index < pending_.size()) {
@@ -146,7 +149,8 @@ void Assembler::on_lost(Side side) {
   mark_incomplete();
 }
 
-bool Assembler::apply(const std::vector<Message>& messages, const Stream& requests,
+bool Assembler::apply(const std::vector<Message>& messages,
+                      const Stream& requests,
                       const Stream& responses) {
   bool ended = false;
   for (const Message& message : messages) {
@@ -239,7 +243,8 @@ void Assembler::answered_before_attach(const Stream& responses) {
 }
 
 void Assembler::mark_incomplete() {
-  for (Exchange& exchange : outstanding()) exchange.request.incomplete = true;
+  for (Exchange& exchange : outstanding())
+    exchange.request.incomplete = true;
 }
 
 void Assembler::quiet(const Stream& responses) {

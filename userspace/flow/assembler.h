@@ -34,7 +34,9 @@ struct PendingBudget {
 
 class Assembler {
  public:
-  Assembler(const ConnFacts& facts, FlowListener& listener, FlowLosses& losses,
+  Assembler(const ConnFacts& facts,
+            FlowListener& listener,
+            FlowLosses& losses,
             PendingBudget& budget)
       : facts_(facts), listener_(listener), losses_(losses), budget_(budget) {}
   ~Assembler() { budget_.used -= pending(); }
@@ -70,7 +72,9 @@ class Assembler {
   Exchange* answering(std::uint64_t stream_id);
   Exchange* asking(std::uint64_t stream_id);
   void begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses);
-  void end_response(Exchange& exchange, std::uint64_t offset, EndRule rule,
+  void end_response(Exchange& exchange,
+                    std::uint64_t offset,
+                    EndRule rule,
                     const Stream& responses);
   void end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests);
   std::span<Exchange> outstanding() { return std::span(pending_).subspan(first_); }

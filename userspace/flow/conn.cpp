@@ -14,7 +14,10 @@ constexpr Ns kQuietNs = kNsPerSec;
 
 }  // namespace
 
-Conn::Conn(ConnFacts facts, bool existing, FlowListener& listener, FlowLosses& losses,
+Conn::Conn(ConnFacts facts,
+           bool existing,
+           FlowListener& listener,
+           FlowLosses& losses,
            PendingBudget& budget)
     : facts_(std::move(facts)),
       listener_(listener),
@@ -49,9 +52,8 @@ void Conn::use(const ParserSpec* spec) {
 void Conn::apply(ParseOutput& out) {
   const bool followed =
       assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
-  const bool tunnel =
-      std::any_of(out.messages.begin(), out.messages.end(),
-                  [](const Message& m) { return m.kind == Message::Kind::Tunnel; });
+  const bool tunnel = std::any_of(out.messages.begin(), out.messages.end(),
+                                  [](const Message& m) { return m.kind == Message::Kind::Tunnel; });
   out.messages.clear();
   if (!followed) assembler_.close(Failure::None, stream(Side::Request), stream(Side::Response));
   if (!followed || tunnel) ignore();
@@ -92,7 +94,9 @@ void Conn::learn_from_answer(std::span<const std::byte> bytes) {
 }
 
 // The other side begins to speak.
-void Conn::on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+void Conn::on_turn(Side side,
+                   std::uint64_t offset,
+                   std::span<const std::byte> bytes,
                    ParseOutput& out) {
   turn_known_ = true;
   turn_ = side;
@@ -124,7 +128,8 @@ void Conn::release_held(ParseOutput& out) {
 }
 
 // What a call says beyond its payload: its stamps, whether bytes before it were missed, whose turn
-// it is. False: its bytes were seen before, which two threads reading at once can make it look like.
+// it is. False: its bytes were seen before, which two threads reading at once can make it look
+// like.
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
   const Call call{begin, data->offset_bytes + data->len_bytes, data->hdr.ts_ns, data->pid,
@@ -151,7 +156,8 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
   }
   s.add_call(call);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
-  if (existing_ && mode_ != Mode::Ignored && side == Side::Response) assembler_.answered_before_attach(s);
+  if (existing_ && mode_ != Mode::Ignored && side == Side::Response)
+    assembler_.answered_before_attach(s);
   existing_ = false;
   return true;
 }
@@ -226,8 +232,7 @@ Failure Conn::close_failure(const tw_ev_conn_close& close) const {
   if ((close.flags & TW_CLOSE_RST_IN) != 0) return Failure::ConnectionReset;
   const bool nobody_closed = !peer_shut_first_ && !target_shut_first_;
   if ((close.flags & TW_CLOSE_RST_OUT) != 0 && nobody_closed) return Failure::ConnectionReset;
-  const bool client_left =
-      facts_.role == Role::Client ? target_shut_first_ : peer_shut_first_;
+  const bool client_left = facts_.role == Role::Client ? target_shut_first_ : peer_shut_first_;
   return client_left ? Failure::ClientAbort : Failure::NoResponse;
 }
 

@@ -18,7 +18,10 @@ namespace tailwhy {
 
 class Conn {
  public:
-  Conn(ConnFacts facts, bool existing, FlowListener& listener, FlowLosses& losses,
+  Conn(ConnFacts facts,
+       bool existing,
+       FlowListener& listener,
+       FlowLosses& losses,
        PendingBudget& budget);
 
   /// Bytes moved. `out` is scratch, cleared here; its secrets tell what of the payload a recording
@@ -44,9 +47,9 @@ class Conn {
 
  private:
   enum class Mode : std::uint8_t {
-    Undecided,   // no request byte yet, or too few to tell the protocol
-    Parsed,      // parser_ knows the protocol, or is the TurnParser
-    Ignored,     // a tunnel, or given up
+    Undecided,  // no request byte yet, or too few to tell the protocol
+    Parsed,     // parser_ knows the protocol, or is the TurnParser
+    Ignored,    // a tunnel, or given up
   };
   static constexpr std::size_t kHeldBytes = 32;
   // First bytes of a request that are too few to tell its protocol, and when they came.

@@ -144,7 +144,9 @@ void ConnTable::on_event(const tw_ev_conn_close& close) {
   last_ = nullptr;
 }
 
-void ConnTable::on_event(const tw_ev_retransmit& /*retransmit*/) { listener_.on_retransmit(); }
+void ConnTable::on_event(const tw_ev_retransmit& /*retransmit*/) {
+  listener_.on_retransmit();
+}
 
 void ConnTable::on_event(const tw_ev_io_error& error) {
   listener_.on_socket_error(static_cast<int>(error.error));
@@ -157,7 +159,8 @@ void ConnTable::on_tick(Ns now_ns) {
 }
 
 void ConnTable::finish() {
-  for (auto& [id, entry] : conns_) entry.conn->finish(out_);
+  for (auto& [id, entry] : conns_)
+    entry.conn->finish(out_);
 }
 
 }  // namespace tailwhy

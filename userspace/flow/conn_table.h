@@ -1,5 +1,5 @@
-// All connections, by socket cookie, bounded: when too many are open the one that was silent longest
-// is forgotten, and counted. Turns events into calls of one Conn.
+// All connections, by socket cookie, bounded: when too many are open the one that was silent
+// longest is forgotten, and counted. Turns events into calls of one Conn.
 #pragma once
 
 #include "flow/conn.h"

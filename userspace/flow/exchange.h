@@ -22,7 +22,7 @@ struct Exchange {
 struct Call {
   std::uint64_t begin = 0;  // stream offset
   std::uint64_t end = 0;
-  Ns at_ns = 0;       // the call returned
+  Ns at_ns = 0;  // the call returned
   std::uint32_t pid = 0;
   std::uint32_t tid = 0;
 };

@@ -40,12 +40,12 @@ class FlowListener {
 
 /// What the flow layer itself could not follow. Every row ends in the losses of a report.
 struct FlowLosses {
-  std::uint64_t stream_gaps = 0;        ///< places where a stream's bytes were not seen at all
-  std::uint64_t connections_evicted = 0;///< forgotten because too many were open
-  std::uint64_t pending_full = 0;       ///< requests not followed: too many outstanding
-  std::uint64_t unannounced = 0;        ///< connections whose opening record was lost
-  std::uint64_t unsolicited = 0;        ///< responses that no request explains
-  std::uint64_t bytes_not_parsed = 0;   ///< of connections whose protocol is known
+  std::uint64_t stream_gaps = 0;          ///< places where a stream's bytes were not seen at all
+  std::uint64_t connections_evicted = 0;  ///< forgotten because too many were open
+  std::uint64_t pending_full = 0;         ///< requests not followed: too many outstanding
+  std::uint64_t unannounced = 0;          ///< connections whose opening record was lost
+  std::uint64_t unsolicited = 0;          ///< responses that no request explains
+  std::uint64_t bytes_not_parsed = 0;     ///< of connections whose protocol is known
 };
 
 }  // namespace tailwhy

@@ -44,15 +44,20 @@ void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, Pars
   response_end_ = offset + size;  // while idle: a greeting, which answers nothing
 }
 
-void TurnParser::feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+void TurnParser::feed(Side side,
+                      std::uint64_t offset,
+                      std::span<const std::byte> bytes,
                       ParseOutput& out) {
   moved(side, offset, bytes.size(), out);
   // Nobody reads these bytes, so a recording needs none of them.
   if (out.want_secrets && !bytes.empty()) out.secrets.push_back({0, bytes.size()});
 }
 
-void TurnParser::skip(Side side, std::uint64_t offset, std::uint64_t size,
-                      std::span<const std::byte> /*tail*/, ParseOutput& out) {
+void TurnParser::skip(Side side,
+                      std::uint64_t offset,
+                      std::uint64_t size,
+                      std::span<const std::byte> /*tail*/,
+                      ParseOutput& out) {
   moved(side, offset, size, out);
 }
 

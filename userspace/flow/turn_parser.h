@@ -9,9 +9,14 @@ namespace tailwhy {
 
 class TurnParser final : public Parser {
  public:
-  void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes,
+  void feed(Side side,
+            std::uint64_t offset,
+            std::span<const std::byte> bytes,
             ParseOutput& out) override;
-  void skip(Side side, std::uint64_t offset, std::uint64_t size, std::span<const std::byte> tail,
+  void skip(Side side,
+            std::uint64_t offset,
+            std::uint64_t size,
+            std::span<const std::byte> tail,
             ParseOutput& out) override;
   void finish(Side side, std::uint64_t offset, ParseOutput& out) override;
   void turn(Side side, std::uint64_t offset, ParseOutput& out) override;

@@ -1,11 +1,11 @@
 // One end of a connection, as plain values.
 #pragma once
 
+#include "base/inline_text.h"
+
 #include <array>
 #include <cstdint>
 #include <string>
-
-#include "base/inline_text.h"
 
 namespace tailwhy {
 

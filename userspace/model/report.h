@@ -2,14 +2,14 @@
 // Counters of an interval are differences; those of the total run since the attach.
 #pragma once
 
+#include "base/histogram.h"
+#include "model/request.h"
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/histogram.h"
-#include "model/request.h"
 
 namespace tailwhy {
 
@@ -39,10 +39,10 @@ inline constexpr std::array<LatencyPartRow, 5> kLatencyParts{{
 
 // seen + in_flight at the start = matched + unmatched + in_flight at the end.
 struct ExchangeCounts {
-  std::uint64_t seen = 0;       // requests whose first byte was seen
-  std::uint64_t matched = 0;    // ended with a response
-  std::uint64_t unmatched = 0;  // ended without one
-  std::uint64_t in_flight = 0;  // begun and not ended, now
+  std::uint64_t seen = 0;                 // requests whose first byte was seen
+  std::uint64_t matched = 0;              // ended with a response
+  std::uint64_t unmatched = 0;            // ended without one
+  std::uint64_t in_flight = 0;            // begun and not ended, now
   std::uint64_t in_flight_at_attach = 0;  // answered, but begun before the attach: not in `seen`
   std::uint64_t incomplete = 0;           // of matched: bytes lost or not parsed
   std::uint64_t server_errors = 0;        // of matched: the protocol's server errors (HTTP 5xx)
@@ -68,17 +68,18 @@ struct RouteStats {
 };
 
 struct ConnectionCounts {
-  std::uint64_t opened = 0;   // established while traced
-  std::uint64_t existing = 0; // found open at the attach
+  std::uint64_t opened = 0;    // established while traced
+  std::uint64_t existing = 0;  // found open at the attach
   std::uint64_t closed = 0;
-  std::uint64_t open = 0;     // now
+  std::uint64_t open = 0;  // now
   std::uint64_t reset_by_peer = 0;
   std::uint64_t reset_by_target = 0;
-  std::uint64_t refused = 0;  // outgoing connections of the target that were refused
+  std::uint64_t refused = 0;         // outgoing connections of the target that were refused
   std::uint64_t connect_failed = 0;  // outgoing connections that failed otherwise
   std::uint64_t timed_out = 0;
   std::uint64_t retransmits = 0;
-  std::uint64_t socket_errors = 0;  // failing socket calls, expected ones (EAGAIN, EINTR) not counted
+  std::uint64_t socket_errors =
+      0;  // failing socket calls, expected ones (EAGAIN, EINTR) not counted
   // Of the target's network namespace, all its processes together:
   bool namespace_known = false;
   std::uint64_t listen_overflows = 0;
@@ -130,25 +131,25 @@ struct LossRow {
 };
 
 struct SelfUse {
-  std::uint64_t cpu_ns = 0;   // of tailwhy's process
+  std::uint64_t cpu_ns = 0;  // of tailwhy's process
   std::uint64_t rss_bytes = 0;
   std::uint64_t peak_rss_bytes = 0;
-  bool programs_known = false;  // sampled in short windows: an estimate
+  bool programs_known = false;    // sampled in short windows: an estimate
   double programs_cpu_share = 0;  // of one core, run time of all BPF programs
-  std::uint64_t events = 0;     // records read
+  std::uint64_t events = 0;       // records read
   std::uint64_t event_bytes = 0;
 };
 
 struct Report {
-  bool total = false;        // false: one interval
-  Ns begin_ns = 0;           // CLOCK_MONOTONIC
+  bool total = false;  // false: one interval
+  Ns begin_ns = 0;     // CLOCK_MONOTONIC
   Ns end_ns = 0;
   std::uint64_t begin_wall_ns = 0;  // since the epoch, derived
   std::uint64_t end_wall_ns = 0;
-  ExchangeCounts server;   // the target answers
-  ExchangeCounts client;   // the target asks others
-  LatencyParts latency;         // of server exchanges
-  LatencyParts client_latency;  // of client exchanges
+  ExchangeCounts server;           // the target answers
+  ExchangeCounts client;           // the target asks others
+  LatencyParts latency;            // of server exchanges
+  LatencyParts client_latency;     // of client exchanges
   std::vector<RouteStats> routes;  // most requests first; all of them (the cap bounds their number)
   ConnectionCounts connections;
   std::vector<SyscallErrors> syscalls;  // most first, at most 256
@@ -161,7 +162,8 @@ struct Report {
   // Events lost for any reason: 0 means that every number above is exact.
   [[nodiscard]] std::uint64_t lost() const {
     std::uint64_t sum = 0;
-    for (const LossRow& row : losses) sum += row.lost ? row.count : 0;
+    for (const LossRow& row : losses)
+      sum += row.lost ? row.count : 0;
     return sum;
   }
   [[nodiscard]] double seconds() const { return static_cast<double>(end_ns - begin_ns) / 1e9; }

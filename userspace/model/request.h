@@ -2,13 +2,13 @@
 // flow/ fills and stats/ and sinks/ read; MEASUREMENT definitions are repeated at each field.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <string_view>
-
 #include "base/clock.h"
 #include "base/inline_text.h"
 #include "model/endpoint.h"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
 
 namespace tailwhy {
 
@@ -96,13 +96,16 @@ struct Request {
   Stamps at;
   std::uint64_t request_bytes = 0;   // on the wire, head and body
   std::uint64_t response_bytes = 0;  // on the wire, interim responses included
-  std::uint32_t pipeline_depth = 1;  // requests outstanding on the connection when it began, itself included
-  bool accept_exact = false;         // at.accepted is the accept call, not the first use
-  bool incomplete = false;           // bytes were lost or not parsed: fields may be unknown
+  std::uint32_t pipeline_depth =
+      1;  // requests outstanding on the connection when it began, itself included
+  bool accept_exact = false;  // at.accepted is the accept call, not the first use
+  bool incomplete = false;    // bytes were lost or not parsed: fields may be unknown
   bool status_known = false;
 
   // Durations in ns. `x_known` says whether the two stamps were observed (and in order).
-  [[nodiscard]] bool queue_known() const { return role != Role::Client && at.arrived != 0 && at.read_first >= at.arrived; }
+  [[nodiscard]] bool queue_known() const {
+    return role != Role::Client && at.arrived != 0 && at.read_first >= at.arrived;
+  }
   [[nodiscard]] Ns queue() const { return queue_known() ? at.read_first - at.arrived : 0; }
   [[nodiscard]] Ns start() const { return queue_known() ? at.arrived : at.read_first; }
   [[nodiscard]] Ns receive() const { return minus(at.read_last, at.read_first); }
@@ -110,13 +113,19 @@ struct Request {
   [[nodiscard]] Ns send() const { return minus(at.write_last, at.write_first); }
   [[nodiscard]] Ns ttfb() const { return minus(at.write_first, start()); }
   [[nodiscard]] Ns duration() const { return minus(at.write_last, start()); }
-  [[nodiscard]] bool accept_queue_known() const { return at.established != 0 && at.accepted >= at.established; }
-  [[nodiscard]] Ns accept_queue() const { return accept_queue_known() ? at.accepted - at.established : 0; }
+  [[nodiscard]] bool accept_queue_known() const {
+    return at.established != 0 && at.accepted >= at.established;
+  }
+  [[nodiscard]] Ns accept_queue() const {
+    return accept_queue_known() ? at.accepted - at.established : 0;
+  }
   [[nodiscard]] bool failed() const { return failure != Failure::None; }
 
  private:
   // An early response (write before the last read) gives 0, not a huge number.
-  static Ns minus(Ns later, Ns earlier) { return later > earlier && earlier != 0 ? later - earlier : 0; }
+  static Ns minus(Ns later, Ns earlier) {
+    return later > earlier && earlier != 0 ? later - earlier : 0;
+  }
 };
 
 }  // namespace tailwhy

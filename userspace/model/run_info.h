@@ -1,11 +1,11 @@
 // What a run is: target, host and settings, for the first record of a log and the head of a report.
 #pragma once
 
+#include "base/clock.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
 
 namespace tailwhy {
 
@@ -26,15 +26,23 @@ struct RunInfo {
   std::vector<ProcessInfo> targets;  // at the attach
   std::string target_text;           // "nginx (pid 1234 and 2 children)"
   ClockOffset clock;
-  Ns attached_ns = 0;  // CLOCK_MONOTONIC
-  std::vector<std::string> hooks;     // variants in use: "sock_send_tp"
-  std::vector<std::string> missing;   // what is not available here, one sentence each
-  bool replayed = false;              // from a recording
+  Ns attached_ns = 0;                // CLOCK_MONOTONIC
+  std::vector<std::string> hooks;    // variants in use: "sock_send_tp"
+  std::vector<std::string> missing;  // what is not available here, one sentence each
+  bool replayed = false;             // from a recording
 };
 
 // Something that happened to the run or its target.
 struct LifecycleEvent {
-  enum class Kind : std::uint8_t { Attached, TargetFork, TargetExec, TargetExit, TargetFound, Reopened, Detached };
+  enum class Kind : std::uint8_t {
+    Attached,
+    TargetFork,
+    TargetExec,
+    TargetExit,
+    TargetFound,
+    Reopened,
+    Detached
+  };
   Kind kind = Kind::Attached;
   Ns at_ns = 0;
   std::uint32_t pid = 0;

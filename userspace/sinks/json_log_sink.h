@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/async_writer.h"
-#include "sinks/reservoir.h"
 #include "sinks/output.h"
+#include "sinks/reservoir.h"
 #include "sinks/sink.h"
 
 #include <array>
@@ -42,7 +42,9 @@ class JsonLogSink final : public Sink {
   Result<> on_end(const Report& total) override;
   void reopen() override;
   std::uint64_t dropped() const override { return writer_.stats().lines_dropped; }
-  bool reader_gone() const override { return options_.path == "-" && is_closed_pipe(writer_.last_error()); }
+  bool reader_gone() const override {
+    return options_.path == "-" && is_closed_pipe(writer_.last_error());
+  }
 
  private:
   // Why a request is written. Slow and failed ones are not part of the sample.

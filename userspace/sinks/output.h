@@ -3,8 +3,8 @@
 
 #include "base/async_writer.h"
 
-#include <string>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tailwhy {

@@ -9,16 +9,16 @@
 #include "tailwhy/abi/base.h"
 
 /* X(number, NAME, struct suffix, what it says) */
-#define TW_EVENTS(X)                                                                               \
-	X(1, CONN_OPEN, conn_open, "a connection of the target was established or found open")     \
-	X(2, DATA, data, "bytes crossed a socket boundary, with a bounded prefix of them")         \
-	X(3, ARRIVAL, arrival, "a later byte of one read became readable at its own time")         \
-	X(4, CONN_SHUT, conn_shut, "one side of a connection sent its FIN")                        \
-	X(5, CONN_CLOSE, conn_close, "a connection ended")                                         \
-	X(6, RETRANSMIT, retransmit, "TCP sent a segment of this connection again")                \
-	X(7, IO_ERROR, io_error, "a socket call failed")                                           \
-	X(8, TASK_FORK, task_fork, "a traced process created a process")                           \
-	X(9, TASK_EXEC, task_exec, "a traced process executed a new program")                      \
+#define TW_EVENTS(X)                                                                           \
+	X(1, CONN_OPEN, conn_open, "a connection of the target was established or found open") \
+	X(2, DATA, data, "bytes crossed a socket boundary, with a bounded prefix of them")     \
+	X(3, ARRIVAL, arrival, "a later byte of one read became readable at its own time")     \
+	X(4, CONN_SHUT, conn_shut, "one side of a connection sent its FIN")                    \
+	X(5, CONN_CLOSE, conn_close, "a connection ended")                                     \
+	X(6, RETRANSMIT, retransmit, "TCP sent a segment of this connection again")            \
+	X(7, IO_ERROR, io_error, "a socket call failed")                                       \
+	X(8, TASK_FORK, task_fork, "a traced process created a process")                       \
+	X(9, TASK_EXEC, task_exec, "a traced process executed a new program")                  \
 	X(10, TASK_EXIT, task_exit, "a traced thread or process ended, with its accounts")
 
 enum tw_event_type {
@@ -26,7 +26,7 @@ enum tw_event_type {
 #define TW_ROW(num, NAME, name, doc) TW_EV_##NAME = num,
 	TW_EVENTS(TW_ROW)
 #undef TW_ROW
-		TW_EV_END
+	TW_EV_END
 };
 
 enum tw_dir {
@@ -36,7 +36,8 @@ enum tw_dir {
 
 /* Which end of the connection the target is. */
 enum tw_role {
-	TW_ROLE_UNKNOWN = 0, /* a socketpair, or an open socket without a listener that explains it */
+	TW_ROLE_UNKNOWN =
+		0, /* a socketpair, or an open socket without a listener that explains it */
 	TW_ROLE_SERVER = 1,
 	TW_ROLE_CLIENT = 2,
 	TW_ROLE_LISTENER = 3, /* in the kernel only: never in an event */
@@ -94,7 +95,8 @@ enum tw_data_flags {
 	TW_DATA_UNREADABLE = 1 << 1, /* no user buffer: sendfile, splice, io_uring, unknown call */
 	TW_DATA_FAULT = 1 << 2, /* the buffer was there but reading it failed */
 	TW_DATA_ACCEPT_SEEN = 1 << 3, /* accepted_ns is the accept call, not the first use */
-	TW_DATA_CONT = 1 << 4, /* piece_off_bytes > 0: the call was announced by an earlier record */
+	TW_DATA_CONT =
+		1 << 4, /* piece_off_bytes > 0: the call was announced by an earlier record */
 };
 
 struct tw_ev_data {
@@ -135,7 +137,8 @@ enum tw_close_flags {
 	TW_CLOSE_RST_IN = 1 << 0, /* the peer reset the connection */
 	TW_CLOSE_RST_OUT = 1 << 1, /* this side reset it */
 	TW_CLOSE_TIMEOUT = 1 << 2, /* TCP gave up */
-	TW_CLOSE_GONE = 1 << 3, /* only known to exist no longer: how and when it ended was not seen */
+	TW_CLOSE_GONE =
+		1 << 3, /* only known to exist no longer: how and when it ended was not seen */
 };
 
 struct tw_ev_conn_close {

@@ -10,7 +10,8 @@ namespace {
 Report some_report() {
   Report report;
   report.end_ns = 10 * kNsPerSec;
-  for (int i = 1; i <= 100; ++i) report.latency.duration.record(Ns(i) * 1'000'000);
+  for (int i = 1; i <= 100; ++i)
+    report.latency.duration.record(Ns(i) * 1'000'000);
   report.server.seen = report.server.matched = 100;
   report.server.server_errors = 2;
   return report;

@@ -79,7 +79,8 @@ TEST_CASE("options: nonsense is a usage error that says what was wrong", "[cli]"
   };
   for (const auto& args : wrong) {
     std::string line;
-    for (const char* arg : args) line += std::string(arg) + " ";
+    for (const char* arg : args)
+      line += std::string(arg) + " ";
     CAPTURE(line);
     const auto parsed = parse(args);
     REQUIRE_FALSE(parsed);

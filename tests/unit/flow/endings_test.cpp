@@ -1,4 +1,5 @@
-// How exchanges end when nobody framed the end: closes, resets, silence, attach in the middle, loss.
+// How exchanges end when nobody framed the end: closes, resets, silence, attach in the middle,
+// loss.
 #include "flow_fixture.h"
 
 #include <catch2/catch.hpp>
@@ -267,7 +268,8 @@ TEST_CASE("secrets in the tail of a cut call do not mask the start of its payloa
   b.out(1, 2000, head + std::string(2000, 'b'), {.capture_bytes = 500});
   flow.feed(b);
   REQUIRE_FALSE(flow.table.secrets().empty());
-  for (const SecretSpan& span : flow.table.secrets()) CHECK(span.offset >= head.size());
+  for (const SecretSpan& span : flow.table.secrets())
+    CHECK(span.offset >= head.size());
 }
 
 TEST_CASE("an answer tells the protocol of a request that nobody could read", "[flow]") {

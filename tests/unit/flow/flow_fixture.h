@@ -2,7 +2,6 @@
 #pragma once
 
 #include "flow/conn_table.h"
-
 #include "support/event_builder.h"
 
 #include <cstdint>

@@ -102,8 +102,9 @@ TEST_CASE("request and response over several calls: first and last stamps", "[fl
 
 TEST_CASE("every split of the two streams gives the same exchange", "[flow]") {
   const std::string request = "POST /user/42?q=1 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
-  const std::string response = "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "3\r\nabc\r\n0\r\n\r\n";
+  const std::string response =
+      "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\n0\r\n\r\n";
   for (std::size_t i = 1; i < request.size(); ++i) {
     for (std::size_t j = 1; j < response.size(); j += 7) {
       Flow flow;
@@ -195,9 +196,7 @@ TEST_CASE("an early answer ends when the request has ended", "[flow]") {
 TEST_CASE("role client: the exchange begins with what the target sends", "[flow]") {
   Flow flow;
   EventBuilder b;
-  b.open(1, TW_ROLE_CLIENT)
-      .out(1, 1000, kGet)
-      .in(1, 5000, kOk, {.arrived_ns = 4900});
+  b.open(1, TW_ROLE_CLIENT).out(1, 1000, kGet).in(1, 5000, kOk, {.arrived_ns = 4900});
   flow.feed(b);
   REQUIRE(flow.requests.size() == 1);
   const Request& r = flow.requests[0];
@@ -214,8 +213,9 @@ TEST_CASE("a tunnel gives no further requests", "[flow]") {
   EventBuilder b;
   b.open(1, TW_ROLE_SERVER)
       .in(1, 1000, "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-      .out(1, 1100, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                    "Upgrade: websocket\r\n\r\n")
+      .out(1, 1100,
+           "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+           "Upgrade: websocket\r\n\r\n")
       .in(1, 1200, kGet)
       .out(1, 1300, kOk)
       .close(1, 2000);

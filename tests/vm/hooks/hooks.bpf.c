@@ -11,10 +11,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 __u64 hits[HOOK_COUNT];
 
-#define X(name, section, since, until)                                          \
-	SEC("?" section) int name(void *ctx)                                    \
-	{                                                                       \
-		__sync_fetch_and_add(&hits[HOOK_##name], 1);                    \
-		return 0;                                                       \
+#define X(name, section, since, until)                       \
+	SEC("?" section) int name(void *ctx)                 \
+	{                                                    \
+		__sync_fetch_and_add(&hits[HOOK_##name], 1); \
+		return 0;                                    \
 	}
 HOOKS(X)

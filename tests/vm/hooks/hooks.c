@@ -39,9 +39,11 @@ static void exchange(int client, int server)
 
 	if (write(client, "x", 1) != 1 || read(server, buffer, sizeof(buffer)) != 1)
 		perror("hooks: write and read");
-	if (sendfile(client, file, NULL, 4096) != 4096 || recv(server, buffer, 4096, MSG_WAITALL) != 4096)
+	if (sendfile(client, file, NULL, 4096) != 4096 ||
+	    recv(server, buffer, 4096, MSG_WAITALL) != 4096)
 		perror("hooks: sendfile");
-	if (pipe(pipes) || send(client, "y", 1, 0) != 1 || splice(server, NULL, pipes[1], NULL, 1, 0) != 1)
+	if (pipe(pipes) || send(client, "y", 1, 0) != 1 ||
+	    splice(server, NULL, pipes[1], NULL, 1, 0) != 1)
 		perror("hooks: splice");
 	close(pipes[0]);
 	close(pipes[1]);
@@ -59,8 +61,8 @@ static void tcp_traffic(int family)
 	int client = socket(family, SOCK_STREAM, 0);
 	int server;
 
-	if (bind(listener, address, size) || listen(listener, 1) || getsockname(listener, address, &size) ||
-	    connect(client, address, size)) {
+	if (bind(listener, address, size) || listen(listener, 1) ||
+	    getsockname(listener, address, &size) || connect(client, address, size)) {
 		perror("hooks: loopback connection");
 		exit(1);
 	}
@@ -133,7 +135,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "hooks OBJECT SERIES\n");
 		return 2;
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is not lost if a hook takes the guest down */
+	setvbuf(stdout, NULL, _IOLBF,
+		0); /* what was found is not lost if a hook takes the guest down */
 	libbpf_set_print(quiet);
 	for (size_t i = 0; i < HOOK_COUNT; i++) {
 		int series = major * 1000 + minor;
@@ -142,8 +145,8 @@ int main(int argc, char **argv)
 		long long hits = try_hook(argv[1], i, &why);
 
 		if (hits > 0)
-			printf("%s %s attaches and fires%s\n", want ? "ok" : "FAIL", kRows[i].section,
-			       want ? "" : ", which was not expected here");
+			printf("%s %s attaches and fires%s\n", want ? "ok" : "FAIL",
+			       kRows[i].section, want ? "" : ", which was not expected here");
 		else if (hits == 0)
 			printf("FAIL %s attaches but never fires\n", kRows[i].section);
 		else
