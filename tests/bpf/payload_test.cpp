@@ -92,14 +92,16 @@ TEST_CASE("payload: one call gives up to 16 KiB in order, and its last bytes", "
   }
 }
 
-TEST_CASE("payload: a turn has a budget that its calls share", "[payload]") {
+TEST_CASE("payload: a turn has a budget that its calls share, but for the start of each",
+          "[payload]") {
   const Trace trace =
-      run_reads(usable_modes().front(), {{6000, 6000, 500}, {}}, capture(8192, 1024));
+      run_reads(usable_modes().front(), {{6000, 6000, 500, 900}, {}}, capture(8192, 1024));
   const Connection& conn = trace.only();
-  REQUIRE(conn.in.size() == 3);
+  REQUIRE(conn.in.size() == 4);
   check_prefix(conn.in[0], pattern(6000, 0), 6000);
   check_prefix(conn.in[1], pattern(6000, 1), 2192);
-  check_prefix(conn.in[2], pattern(500, 2), 0);
+  check_prefix(conn.in[2], pattern(500, 2), 500);  // 512 of every call
+  check_prefix(conn.in[3], pattern(900, 3), 512);
   trace.check_no_loss();
 }
 
@@ -112,9 +114,9 @@ TEST_CASE("payload: an answer begins a new turn, whose budget grows with the que
   REQUIRE(conn.in.size() == 3);
   REQUIRE(conn.out.size() == 3);
   check_prefix(conn.in[0], pattern(10000, 0), 8192);
-  check_prefix(conn.out[0], answer, 3000);  // 1024 + 8 * 4096
+  check_prefix(conn.out[0], answer, 3000);  // 1024 + 16 * 4096
   check_prefix(conn.in[1], pattern(100, 1), 100);
-  check_prefix(conn.out[1], answer, 1824);  // 1024 + 8 * 100
+  check_prefix(conn.out[1], answer, 2624);  // 1024 + 16 * 100
   check_prefix(conn.in[2], pattern(9000, 2), 8192);
   check_prefix(conn.out[2], answer, 3000);
   trace.check_no_loss();

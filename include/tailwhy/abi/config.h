@@ -9,7 +9,7 @@ struct tw_config {
 	__u32 ring_wake_bytes; /* wake the reader when this much waits */
 	__u32 ring_size_bytes;
 	__u32 request_capture_bytes; /* payload of a turn in request direction */
-	__u32 response_capture_bytes; /* the same for responses, plus 8 x the request's size */
+	__u32 response_capture_bytes; /* the same for responses, plus 16 x the request's size */
 	__u32 pidns_above; /* PID namespaces from the loader's up to that of /proc, whose numbers are used */
 	__u8 want_payload;
 	__u8 want_accept; /* accept(2) is seen: remember its stamp */

@@ -141,6 +141,17 @@ TEST_CASE("follow: a reused PID is a new process", "[targets][follow]") {
   CHECK(scanner.known() == 0);
 }
 
+TEST_CASE("follow: another inode of the directory is enough to look again", "[targets][follow]") {
+  FakeProc fake;
+  fake.put({.pid = 10, .comm = "other"});
+  auto scanner = scanner_for(fake.fs(), {.comms = {"nginx"}}, {.old = 0});
+  CHECK(scan(scanner).empty());
+  // Renamed and not removed: a file system may give the new directory the inode of a removed one.
+  std::filesystem::rename(fake.path(10, ""), fake.path(10, "../gone"));
+  fake.put({.pid = 10, .comm = "nginx", .start_ticks = 7000});
+  CHECK(scan(scanner) == Pids{10});
+}
+
 TEST_CASE("follow: children of what is traced come along", "[targets][follow]") {
   FakeProc fake;
   fake.put({.pid = 10, .comm = "nginx"});

@@ -112,6 +112,14 @@ TEST_CASE("watch: after it was reaped the status is known where the kernel tells
   }
 }
 
+TEST_CASE("watch: who still runs has no exit status", "[targets][watch]") {
+  Child child(wait_for_word);
+  REQUIRE(child.channel().hear() == "ready");
+  const auto pidfd = open_pidfd(child.pid());
+  REQUIRE(pidfd);
+  CHECK_FALSE(read_exit_status(ProcFs(), id_of(child.pid()), pidfd->get()).has_value());
+}
+
 TEST_CASE("watch: a status that the kernel hides from us is unknown, not 0", "[targets][watch]") {
   if (::geteuid() != 0) {
     WARN("skipped: needs root, to become somebody else");
