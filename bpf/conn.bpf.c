@@ -6,7 +6,7 @@
  * Where a hook has no socket that the verifier trusts (cfg.conns_by_address), a hash by address
  * takes the place of the storage. Nothing deletes from it: that a socket is another one shows by its
  * inode, or by starting anew after TCP_CLOSE. And nothing is cloned: a child of a listener is known by
- * its port only, so it is announced when a target uses it and not before.
+ * its port only (like all children it is announced when a target uses it, not before).
  */
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"

@@ -54,7 +54,7 @@ constexpr HookVariant kIoBy[] = {
     {"fexit", kIoFx, "calls that are waiting already when it is attached"},
     {.name = "system calls",
      .programs = kIoSys,
-     .lacks = "io_uring, 32-bit processes, and connections that nobody accepts",
+     .lacks = "io_uring and 32-bit processes",
      .conns_by_address = true},
 };
 constexpr HookVariant kReadyBy[] = {
