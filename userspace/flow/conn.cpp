@@ -20,7 +20,6 @@ Conn::Conn(ConnFacts facts,
            FlowLosses& losses,
            PendingBudget& budget)
     : facts_(std::move(facts)),
-      listener_(listener),
       losses_(losses),
       assembler_(facts_, listener, losses, budget),
       existing_(existing) {

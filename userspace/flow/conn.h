@@ -74,7 +74,6 @@ class Conn {
   Failure close_failure(const tw_ev_conn_close& close) const;
 
   ConnFacts facts_;
-  FlowListener& listener_;
   FlowLosses& losses_;
   Assembler assembler_;
   std::array<Stream, 2> streams_;
