@@ -184,6 +184,16 @@ TEST_CASE("follow: a service that starts to listen is found, late or early", "[t
   CHECK(scan(scanner, kLater, traced) == Pids{11});
 }
 
+TEST_CASE("follow: a traced process that starts to listen is not found again",
+          "[targets][follow]") {
+  FakeProc fake;
+  fake.put({.pid = 10, .comm = "server", .descriptors = {"socket:[501]"}});
+  auto scanner = scanner_for(fake.fs(), {.ports = {8080}}, {.old = 0});
+  CHECK(scan(scanner).empty());
+  fake.write(10, "net/tcp", kListener);
+  CHECK(scan(scanner, kLater, Ids{{10, 1000}}).empty());
+}
+
 TEST_CASE("follow: an unreadable /proc is an error", "[targets][follow]") {
   auto scanner = scanner_for(ProcFs("/nonexistent"), {.comms = {"x"}});
   CHECK_FALSE(scanner.scan({}, kLater));

@@ -198,12 +198,15 @@ TEST_CASE("spawn: terminate asks first, then insists", "[targets][spawn]") {
     CHECK(child->terminate(100'000'000)->describe() == "signal 9 (Killed)");
     CHECK(mono_now() - begin >= 100'000'000);
   }
-  SECTION("a stopped command is woken to end") {
-    auto child = SpawnedProcess::spawn({"sleep", "100"});
+  SECTION("a stopped command is woken, so that it can clean up") {
+    const TempFile file;
+    auto child = SpawnedProcess::spawn(
+        shell("trap 'exit 3' TERM; echo up > \"$1\"; while :; do sleep 0.01; done", file.path));
     REQUIRE(child);
     REQUIRE(child->release());
+    REQUIRE(eventually([&] { return file.text() == "up\n"; }));
     REQUIRE(child->signal(SIGSTOP));
-    CHECK(child->terminate(kGrace)->describe() == "signal 15 (Terminated)");
+    CHECK(child->terminate(kGrace)->describe() == "status 3");
   }
   SECTION("one that has ended keeps its status") {
     auto child = SpawnedProcess::spawn(shell("exit 5"));
