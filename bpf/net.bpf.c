@@ -119,6 +119,13 @@ int BPF_PROG(retransmit_tp, struct sock *sk)
 	return on_retransmit(sk);
 }
 
+/* Since 6.17 attempts that sent nothing are told of too, with their error. */
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmit_err_tp, struct sock *sk, struct sk_buff *skb, int err)
+{
+	return err ? 0 : on_retransmit(sk);
+}
+
 static __always_inline int on_reset(struct sock *sk, __u8 flag)
 {
 	struct tw_conn *conn;

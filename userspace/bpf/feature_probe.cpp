@@ -27,11 +27,12 @@ struct BtfTraits {
 using BtfHandle = Handle<btf*, BtfTraits>;
 
 // A feature that the kernel has if its BTF has all of these: tracepoints (as typedefs
-// btf_trace_NAME) or functions.
+// btf_trace_NAME) or functions, the tracepoints with at least so many arguments.
 struct BtfRow {
   tw_feature feature;
   bool tracepoints;
   std::array<std::string_view, 3> names;
+  std::uint16_t arguments = 0;
 };
 
 constexpr BtfRow kBtfRows[] = {
@@ -40,6 +41,7 @@ constexpr BtfRow kBtfRows[] = {
     {TW_FEAT_SET_STATE_TP, true, {"inet_sock_set_state"}},
     {TW_FEAT_TCP_PROBE_TP, true, {"tcp_probe"}},
     {TW_FEAT_RETRANSMIT_TP, true, {"tcp_retransmit_skb"}},
+    {TW_FEAT_RETRANSMIT_ERR, true, {"tcp_retransmit_skb"}, 3},
     {TW_FEAT_RESET_TP, true, {"tcp_send_reset", "tcp_receive_reset"}},
     {TW_FEAT_SCHED_TP, true, {"sched_switch", "sched_wakeup", "sched_wakeup_new"}},
     {TW_FEAT_PROCESS_TP, true, {"sched_process_fork", "sched_process_exec", "sched_process_exit"}},
@@ -93,6 +95,16 @@ class KernelBtf {
   [[nodiscard]] std::uint32_t id(std::string_view name, bool tracepoint) const {
     const auto it = ids_.find(key(name, tracepoint));
     return it == ids_.end() ? 0 : it->second;
+  }
+
+  /// Arguments of a tracepoint: its prototype has one more, the first, which no program sees.
+  [[nodiscard]] std::uint16_t arguments(std::string_view tracepoint) const {
+    const btf_type* type = btf__type_by_id(btf_.get(), id(tracepoint, true));
+    for (int depth = 0; depth < 2 && type != nullptr && !btf_is_func_proto(type); ++depth) {
+      type = btf__type_by_id(btf_.get(), type->type);
+    }
+    if (type == nullptr || !btf_is_func_proto(type) || btf_vlen(type) == 0) return 0;
+    return static_cast<std::uint16_t>(btf_vlen(type) - 1);
   }
 
  private:
@@ -161,10 +173,12 @@ void ask_btf(const KernelBtf& kernel, KernelFeatures& features) {
     for (const std::string_view name : row.names) {
       if (!name.empty() && kernel.id(name, row.tracepoints) == 0) absent = name;
     }
-    if (absent.empty()) {
-      features.set(row.feature, Support::Yes);
-    } else {
+    if (!absent.empty()) {
       features.set(row.feature, Support::No, fmt::format("{} is not in the kernel's BTF", absent));
+    } else if (row.arguments > 0 && kernel.arguments(row.names[0]) < row.arguments) {
+      features.set(row.feature, Support::No, fmt::format("{} does not say", row.names[0]));
+    } else {
+      features.set(row.feature, Support::Yes);
     }
   }
 }

@@ -32,6 +32,9 @@ constexpr HookProgram kIoSys[] = {{"sys_io_tp", {TW_FEAT_SYS_EXIT_TP}}};
 constexpr HookProgram kReadyTp[] = {{"data_ready_tp", {TW_FEAT_DATA_READY_TP}}};
 constexpr HookProgram kReadyFe[] = {{"data_ready_fe", {TW_FEAT_FEXIT}}};
 constexpr HookProgram kReadyProbe[] = {{"tcp_probe_tp", {TW_FEAT_TCP_PROBE_TP}}};
+constexpr HookProgram kRetransmitErr[] = {
+    {"retransmit_err_tp", {TW_FEAT_RETRANSMIT_TP, TW_FEAT_RETRANSMIT_ERR}},
+};
 constexpr HookProgram kRetransmit[] = {{"retransmit_tp", {TW_FEAT_RETRANSMIT_TP}}};
 constexpr HookProgram kReset[] = {
     {"reset_in_tp", {TW_FEAT_RESET_TP}},
@@ -62,7 +65,10 @@ constexpr HookVariant kReadyBy[] = {
     {"fentry", kReadyFe},
     {"tcp_probe", kReadyProbe, "Unix sockets, and data that comes with the handshake"},
 };
-constexpr HookVariant kRetransmitBy[] = {{"tracepoint", kRetransmit}};
+constexpr HookVariant kRetransmitBy[] = {
+    {"tracepoint with its error", kRetransmitErr},
+    {"tracepoint", kRetransmit},
+};
 constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
 constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};
 constexpr HookVariant kSysExitBy[] = {{"tracepoint", kSysExit}};

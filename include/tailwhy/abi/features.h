@@ -13,6 +13,7 @@
 	X(SET_STATE_TP, "set_state_tp", "sock:inet_sock_set_state", "4.16")                       \
 	X(TCP_PROBE_TP, "tcp_probe_tp", "tcp:tcp_probe", "4.16")                                  \
 	X(RETRANSMIT_TP, "retransmit_tp", "tcp:tcp_retransmit_skb", "4.16")                       \
+	X(RETRANSMIT_ERR, "retransmit_err", "whether an attempt to send again failed", "6.17")    \
 	X(RESET_TP, "reset_tp", "tcp:tcp_send_reset and tcp_receive_reset", "4.16")               \
 	X(SCHED_TP, "sched_tp", "sched:sched_switch, sched_wakeup, sched_wakeup_new", "2.6.28")   \
 	X(PROCESS_TP, "process_tp", "sched:sched_process_fork, _exec, _exit", "2.6.28")           \

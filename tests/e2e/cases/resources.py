@@ -135,7 +135,6 @@ def retransmits(t):
         server.wait_lines(2)
     counted = net_counter(server.pid, "RetransSegs") - before
     check(counted > 0, "nothing was sent again: this case shows nothing")
-    # the kernel counts segments, and one buffer that is sent again may hold several; since 6.17 its
-    # tracepoint also tells of attempts that were not sent (err != 0): they are none
+    # the kernel counts segments, and one buffer that is sent again may hold several
     between("retransmits", 1, trace.summary["connections"]["retransmits"], counted)
     equal("requests", 1, trace.counts["matched"])

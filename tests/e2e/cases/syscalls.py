@@ -99,14 +99,10 @@ def as_strace_counts(t):
     same_counts("tailwhy and strace -c", per_call,
                 {call: count for call, count in table.items() if call not in NOT_CALLS})
 
-    # On a busy machine strace itself may come late to one of the threads: it gets three tries.
-    for attempt in range(3):
-        third = Script(t, f"logged-by-strace-{attempt}", *arguments)
-        logged = by_errno(strace(t, third))
-        logged = {key: count for key, count in logged.items() if key[0] not in NOT_CALLS}
-        if logged == own:
-            break
-    same_counts("tailwhy and strace -f", ours(trace), logged)
+    third = Script(t, "logged-by-strace", *arguments)
+    logged = by_errno(strace(t, third))
+    same_counts("tailwhy and strace -f", ours(trace),
+                {key: count for key, count in logged.items() if key[0] not in NOT_CALLS})
 
 
 @case()

@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 class Process:
+    """A command with its output in files of its name: a second of that name adds to them, and each
+    reads only what came after its own start."""
+
     def __init__(self, command, folder, name=None, stdin=subprocess.DEVNULL, stdout=None, **options):
         self.command = [str(word) for word in command]
         self.name = name or Path(self.command[0]).name
         self.out = folder / f"{self.name}.out"
         self.err = folder / f"{self.name}.err"
         with open(self.err, "ab") as err, open(self.out, "ab") as out:
+            self.err_start, self.out_start = err.tell(), out.tell()
             self.popen = subprocess.Popen(self.command, stdin=stdin,
                                           stdout=out if stdout is None else stdout, stderr=err,
                                           start_new_session=True, **options)
@@ -45,10 +49,10 @@ class Process:
             self.popen.stdin.close()
 
     def output(self):
-        return self.out.read_text(errors="replace")
+        return self.out.read_bytes()[self.out_start:].decode(errors="replace")
 
     def errors(self):
-        return self.err.read_text(errors="replace")
+        return self.err.read_bytes()[self.err_start:].decode(errors="replace")
 
 
 def children_of(pid):
