@@ -13,12 +13,7 @@
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct tw_conn);
-} conns SEC(".maps");
+struct tw_conns conns SEC(".maps");
 
 /* The same by address, only with cfg.conns_by_address: the loader shrinks it to one entry otherwise. */
 struct {
@@ -73,13 +68,11 @@ static __always_inline struct tw_conn *conn_lookup(struct sock *sk)
 	return bpf_sk_storage_get(&conns, sk, 0, 0);
 }
 
-__hidden struct tw_conn *tw_conn_get(struct sock *sk)
+__hidden struct tw_conn *tw_conn_by_address(struct sock *sk)
 {
 	struct tw_conn *conn = conn_lookup(sk);
 
-	if (cfg.conns_by_address && conn && (conn->flags & TW_CONN_CLOSED))
-		return NULL;
-	return conn;
+	return conn && !(conn->flags & TW_CONN_CLOSED) ? conn : NULL;
 }
 
 static __always_inline struct tw_conn *conn_create(struct sock *sk)
@@ -282,7 +275,7 @@ static __always_inline bool take_unix_connect(struct sock *sk, struct tw_conn *c
 	return true;
 }
 
-__hidden struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)
+__hidden struct tw_conn *tw_conn_use_first(struct sock *sk, bool is_target)
 {
 	struct tw_conn *conn = tw_conn_known(sk);
 	__u8 flags = TW_OPEN_FIRST_USE;

@@ -7,6 +7,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile struct tw_config cfg = {};
 
 struct tw_ring events SEC(".maps");
+const volatile __u8 tw_origin = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -22,22 +23,4 @@ __hidden void tw_count(enum tw_counter what)
 
 	if (slot)
 		(*slot)++;
-}
-
-/*
- * A wake-up for each record would cost more than all the rest (it halves a server's throughput), so
- * the reader is woken when cfg.ring_wake_bytes wait, and otherwise looks by itself every few
- * milliseconds. Beyond a window past the threshold it has been woken already: only a ring that is
- * filling up asks again.
- */
-__hidden __u64 tw_wake_flags(void)
-{
-	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-
-	if (waiting < cfg.ring_wake_bytes)
-		return BPF_RB_NO_WAKEUP;
-	if (waiting < cfg.ring_wake_bytes + cfg.ring_wake_bytes / 4 ||
-	    waiting > cfg.ring_size_bytes / 2)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
 }

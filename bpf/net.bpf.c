@@ -121,7 +121,7 @@ int BPF_PROG(retransmit_tp, struct sock *sk)
 
 /* Since 6.17 attempts that sent nothing are told of too, with their error. */
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(retransmit_err_tp, struct sock *sk, struct sk_buff *skb, int err)
+int BPF_PROG(retrans_err_tp, struct sock *sk, struct sk_buff *skb, int err)
 {
 	return err ? 0 : on_retransmit(sk);
 }

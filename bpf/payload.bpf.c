@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
-/* Data records: a bounded prefix of a call's bytes, copied from user memory. */
+/* Data records of calls that are captured in part, or from many segments (lib/payload.bpf.h: the others). */
 #include "lib/call.bpf.h"
 #include "lib/event.bpf.h"
 #include "lib/payload.bpf.h"
 #include "lib/task.bpf.h"
-
-static __always_inline void fill(struct tw_ev_data *ev, const struct tw_call *call, __u32 captured,
-				 __u8 flags)
-{
-	tw_fill_hdr(&ev->hdr, call->now_ns, TW_EV_DATA, sizeof(*ev) + captured);
-	ev->conn_id = call->conn_id;
-	ev->offset_bytes = call->offset_bytes;
-	ev->arrived_ns = call->arrived_ns;
-	ev->accepted_ns = call->accepted_ns;
-	ev->len_bytes = call->len_bytes;
-	ev->piece_off_bytes = call->done_bytes;
-	ev->captured_bytes = captured;
-	ev->pid = call->pid;
-	ev->tid = call->tid;
-	ev->dir = call->dir;
-	ev->flags = flags | call->flags | (call->done_bytes ? TW_DATA_CONT : 0);
-	ev->tail_len_bytes = call->tail_len_bytes;
-	ev->_pad = 0;
-	__builtin_memcpy(ev->tail, &call->tail, sizeof(ev->tail));
-}
 
 /* The last bytes of a call of which `rest` bytes were not captured, if one segment holds them. */
 int find_tail(struct tw_call *call, struct tw_cursor *cur, __u32 rest)
@@ -121,9 +101,9 @@ __noinline int cursor_take(struct tw_cursor *cur, __u32 want, __u32 most)
 			flags |= TW_DATA_MORE;                                                   \
 		else if (call->done_bytes + done < call->len_bytes)                              \
 			find_tail(call, cur, call->len_bytes - call->done_bytes - done);         \
-		fill(&rec->ev, call, done, flags);                                               \
+		tw_fill_data(&rec->ev, call, done, flags);                                       \
 		call->done_bytes += done;                                                        \
-		bpf_ringbuf_submit(rec, tw_wake_flags());                                        \
+		tw_submit(rec);                                                                  \
 		return flags & TW_DATA_MORE;                                                     \
 	}
 
@@ -131,40 +111,19 @@ DEFINE_SEND(send_small, 256, 256)
 DEFINE_SEND(send_medium, 1024, 1024)
 DEFINE_SEND(send_large, TW_PAYLOAD_MAX, 1024)
 
-static __always_inline void send_bare(const struct tw_call *call, __u8 flags)
+int tw_payload_send_pieces(struct tw_call *call, struct tw_cursor *cur)
 {
-	struct tw_ev_data *ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
-
-	if (!ev) {
-		tw_count(TW_CNT_RING_FULL);
-		return;
-	}
-	fill(ev, call, 0, flags);
-	bpf_ringbuf_submit(ev, tw_wake_flags());
-}
-
-__hidden void tw_payload_send(struct tw_call *call, struct task_struct *current,
-			      struct tw_task *task, bool no_buffer)
-{
-	struct tw_cursor cur;
-
-	if (!cfg.want_payload) {
-		send_bare(call, TW_DATA_UNREADABLE);
-		return;
-	}
-	if (no_buffer || !tw_cursor_init(&cur, current, task)) {
-		tw_count(TW_CNT_PAYLOAD_UNREADABLE);
-		send_bare(call, TW_DATA_UNREADABLE);
-		return;
-	}
+	if (!call || !cur)
+		return 0;
 	if (call->want_bytes <= 256) {
-		send_small(call, &cur, 0);
+		send_small(call, cur, 0);
 	} else if (call->want_bytes <= 1024) {
-		send_medium(call, &cur, 0);
+		send_medium(call, cur, 0);
 	} else {
 		for (__u32 left = TW_PIECES_MAX; left > 0; left--) {
-			if (!send_large(call, &cur, left - 1))
+			if (!send_large(call, cur, left - 1))
 				break;
 		}
 	}
+	return 0;
 }

@@ -6,12 +6,7 @@
 #include "lib/event.bpf.h"
 #include "lib/task.bpf.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct tw_task);
-} tasks SEC(".maps");
+struct tw_tasks tasks SEC(".maps");
 
 /* Thread groups to trace, by the numbers of /proc. Filled by the loader before it marks. */
 struct {
@@ -51,11 +46,6 @@ static __always_inline __u32 pid_nr(struct pid *pid)
 static __always_inline __u32 task_tgid_nr(struct task_struct *task)
 {
 	return pid_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
-}
-
-__hidden struct tw_task *tw_task_get(struct task_struct *task)
-{
-	return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
 __hidden struct tw_task *tw_task_mark(struct task_struct *task)

@@ -68,10 +68,6 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 };
 
-enum {
-	BPF_RB_AVAIL_DATA = 0,
-};
-
 /* arch */
 
 struct pt_regs {

@@ -13,24 +13,43 @@
 /* Segments of one call that are looked at. Real servers use one to four. */
 #define TW_SEGMENTS_MAX 32
 
-/* A walk over the bytes of one call: the rest of the current segment, then `iov_left` more. */
+/*
+ * A walk over the bytes of one call: the rest of the current segment, then `iov_left` more. Reading
+ * user memory costs the same for 16 bytes as for 256, so two iovecs are read at once.
+ */
 struct tw_cursor {
 	__u64 base; /* user address */
 	__u64 left_bytes; /* in this segment */
-	__u64 iov; /* user address of the next struct iovec */
-	__u32 iov_left;
-	__u32 _pad;
-	__u64 taken; /* user address of what tw_cursor_take() stepped over */
+	struct iovec next; /* read ahead, if next_known */
+	__u64 iov; /* user address of the struct iovec after that */
+	__u32 iov_left; /* from there on */
+	__u32 next_known;
+	__u64 taken; /* user address of what cursor_take() stepped over */
 };
 
-static __always_inline bool cursor_from_msghdr(struct tw_cursor *cur, __u64 addr)
+/* Moves to the next segment; false: there is none, or it cannot be read. */
+static __always_inline bool tw_cursor_next(struct tw_cursor *cur)
 {
-	struct user_msghdr msg;
+	struct iovec iov[2];
 
-	if (bpf_probe_read_user(&msg, sizeof(msg), (void *)addr))
+	if (cur->next_known) {
+		cur->next_known = 0;
+		cur->base = (__u64)cur->next.iov_base;
+		cur->left_bytes = cur->next.iov_len;
+		return true;
+	}
+	if (!cur->iov_left)
 		return false;
-	cur->iov = (__u64)msg.msg_iov;
-	cur->iov_left = msg.msg_iovlen;
+	if (cur->iov_left > 1 && !bpf_probe_read_user(iov, sizeof(iov), (void *)cur->iov)) {
+		cur->next = iov[1];
+		cur->next_known = 1;
+	} else if (bpf_probe_read_user(iov, sizeof(iov[0]), (void *)cur->iov)) {
+		return false;
+	}
+	cur->base = (__u64)iov[0].iov_base;
+	cur->left_bytes = iov[0].iov_len;
+	cur->iov += (1 + cur->next_known) * sizeof(iov[0]);
+	cur->iov_left -= 1 + cur->next_known;
 	return true;
 }
 
@@ -63,13 +82,17 @@ static __always_inline __u32 mmsg_index(struct tw_task *task, struct pt_regs *re
 static __always_inline bool tw_cursor_init(struct tw_cursor *cur, struct task_struct *current,
 					   struct tw_task *task)
 {
+	struct user_msghdr msg;
 	struct pt_regs *regs;
+	__u64 msg_addr;
 
 	cur->base = 0;
 	cur->left_bytes = 0;
+	cur->next.iov_base = NULL;
+	cur->next.iov_len = 0;
 	cur->iov = 0;
 	cur->iov_left = 0;
-	cur->_pad = 0;
+	cur->next_known = 0;
 	cur->taken = 0;
 	if (current->flags & (PF_IO_WORKER | PF_KTHREAD | PF_USER_WORKER))
 		return false;
@@ -94,30 +117,23 @@ static __always_inline bool tw_cursor_init(struct tw_cursor *cur, struct task_st
 	case NR_pwritev2:
 		cur->iov = regs->si;
 		cur->iov_left = regs->dx;
-		return true;
+		return tw_cursor_next(cur);
 	case NR_recvmsg:
 	case NR_sendmsg:
-		return cursor_from_msghdr(cur, regs->si);
+		msg_addr = regs->si;
+		break;
 	case NR_recvmmsg:
 	case NR_sendmmsg:
-		return cursor_from_msghdr(cur, regs->si + mmsg_index(task, regs) *
-								  sizeof(struct mmsghdr));
-	}
-	return false;
-}
-
-/* Moves to the next segment that has bytes; false: there is none, or it cannot be read. */
-static __always_inline bool tw_cursor_next(struct tw_cursor *cur)
-{
-	struct iovec iov;
-
-	if (!cur->iov_left || bpf_probe_read_user(&iov, sizeof(iov), (void *)cur->iov))
+		msg_addr = regs->si + mmsg_index(task, regs) * sizeof(struct mmsghdr);
+		break;
+	default:
 		return false;
-	cur->base = (__u64)iov.iov_base;
-	cur->left_bytes = iov.iov_len;
-	cur->iov += sizeof(iov);
-	cur->iov_left--;
-	return true;
+	}
+	if (bpf_probe_read_user(&msg, sizeof(msg), (void *)msg_addr))
+		return false;
+	cur->iov = (__u64)msg.msg_iov;
+	cur->iov_left = msg.msg_iovlen;
+	return tw_cursor_next(cur);
 }
 
 #endif

@@ -51,12 +51,28 @@ struct tw_conn {
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
 };
 
+struct tw_conns {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct tw_conn);
+};
+extern struct tw_conns conns SEC(".maps");
+
+struct tw_conn *tw_conn_by_address(struct sock *sk);
+
 /* The state of a followed socket or listener; NULL: not followed, or by address another one by now. */
-struct tw_conn *tw_conn_get(struct sock *sk);
+static __always_inline struct tw_conn *tw_conn_get(struct sock *sk)
+{
+	if (cfg.conns_by_address)
+		return tw_conn_by_address(sk);
+	return bpf_sk_storage_get(&conns, sk, 0, 0);
+}
+
 /* The same without listeners, and by address without what was not announced yet. */
 struct tw_conn *tw_conn_find(struct sock *sk);
 /* The same, and a stream socket that a target's thread uses for the first time is followed too. */
-struct tw_conn *tw_conn_use(struct sock *sk, bool is_target);
+struct tw_conn *tw_conn_use_first(struct sock *sk, bool is_target);
 /*
  * When the process took an accepted connection from the queue, told once: the accept call's stamp
  * when accept is seen (and TW_DATA_ACCEPT_SEEN is set in *flags), else now. 0: told before, or not
@@ -83,6 +99,19 @@ __u8 tw_conn_open_role(struct sock *sk);
 void tw_conn_unix_connect(struct sock *listener);
 /* Data came for a Unix socket that is not followed: remembered if it was connected to a target. */
 void tw_conn_unix_data(struct sock *sk);
+
+/* The connection of a call that a thread makes; NULL: it is not followed. */
+static __always_inline struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)
+{
+	struct tw_conn *conn;
+
+	if (!cfg.conns_by_address) {
+		conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+		if (conn && conn->flags & TW_CONN_ANNOUNCED)
+			return conn;
+	}
+	return tw_conn_use_first(sk, is_target);
+}
 
 static __always_inline __u64 tw_conn_first_use(struct sock *sk, struct tw_conn *conn, __u64 now_ns,
 					       __u8 *flags)

@@ -25,8 +25,20 @@ struct tw_task {
 	__u32 _pad;
 };
 
+struct tw_tasks {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tw_task);
+};
+extern struct tw_tasks tasks SEC(".maps");
+
 /* NULL: not a thread of a target. */
-struct tw_task *tw_task_get(struct task_struct *task);
+static __always_inline struct tw_task *tw_task_get(struct task_struct *task)
+{
+	return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
 /* Makes the thread a traced one; NULL (and counted) without memory. */
 struct tw_task *tw_task_mark(struct task_struct *task);
 

@@ -33,7 +33,7 @@ constexpr HookProgram kReadyTp[] = {{"data_ready_tp", {TW_FEAT_DATA_READY_TP}}};
 constexpr HookProgram kReadyFe[] = {{"data_ready_fe", {TW_FEAT_FEXIT}}};
 constexpr HookProgram kReadyProbe[] = {{"tcp_probe_tp", {TW_FEAT_TCP_PROBE_TP}}};
 constexpr HookProgram kRetransmitErr[] = {
-    {"retransmit_err_tp", {TW_FEAT_RETRANSMIT_TP, TW_FEAT_RETRANSMIT_ERR}},
+    {"retrans_err_tp", {TW_FEAT_RETRANSMIT_TP, TW_FEAT_RETRANSMIT_ERR}},
 };
 constexpr HookProgram kRetransmit[] = {{"retransmit_tp", {TW_FEAT_RETRANSMIT_TP}}};
 constexpr HookProgram kReset[] = {

@@ -22,7 +22,7 @@ namespace tailwhy {
 struct TracerConfig {
   std::vector<std::uint32_t> pids;  ///< may be empty: targets can be added later
   std::uint32_t ring_size_bytes = 8U << 20;
-  std::uint32_t ring_wake_bytes = 64U << 10;
+  std::uint32_t ring_wake_bytes = 512U << 10;
   std::uint32_t request_capture_bytes = 8192;
   std::uint32_t response_capture_bytes = 1024;
   bool want_payload = true;

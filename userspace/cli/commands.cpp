@@ -76,7 +76,7 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
   }
   config.tracer.ring_size_bytes = static_cast<std::uint32_t>(o.ring_bytes);
   config.tracer.ring_wake_bytes =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(o.ring_bytes / 8, 64U << 10U));
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(o.ring_bytes / 16, 512U << 10U));
   config.tracer.want_payload = o.capture_bytes > 0;
   config.tracer.request_capture_bytes = static_cast<std::uint32_t>(o.capture_bytes);
   config.interval_ns = o.interval_ns;

@@ -69,11 +69,15 @@ def several_workers(t):
     """attached to the master, all four workers are traced"""
     server = nginx(t, workers=4)
     with t.trace(server.pid) as trace:
-        load(t, server.address, "-n", 4000, "-c", 64, "--get", "/small")
-        server.wait_lines(4000)
-    same_as_log(trace, server, 4000)
+        for loads in range(1, 11):
+            load(t, server.address, "-n", 1000, "-c", 64, "--get", "/small")
+            server.wait_lines(1000 * loads)
+            workers = {line.pid for line in server.lines()}
+            if len(workers) > 1:
+                break  # the kernel may give one of them everything
+    same_as_log(trace, server, 1000 * loads)
     same_requests("served by", trace.requests(), server.lines(), ("id", "pid"))
-    check(len({line.pid for line in server.lines()}) > 1, "only one worker had work: shows nothing")
+    check(len(workers) > 1, "only one worker had work: shows nothing")
 
 
 @case()
@@ -82,10 +86,14 @@ def one_worker_of_two(t):
     server = nginx(t, workers=2)
     worker = server.workers()[0]
     with t.trace(worker) as trace:
-        load(t, server.address, "-n", 1000, "-c", 32, "--close", "--get", "/small")
-        server.wait_lines(1000)
-    lines = [line for line in server.lines() if line.pid == worker]
-    check(0 < len(lines) < 1000, f"the traced worker had {len(lines)} of 1000: this shows nothing")
+        for loads in range(1, 11):
+            load(t, server.address, "-n", 1000, "-c", 32, "--close", "--get", "/small")
+            server.wait_lines(1000 * loads)
+            lines = [line for line in server.lines() if line.pid == worker]
+            if 0 < len(lines) < 1000 * loads:
+                break
+    check(0 < len(lines) < 1000 * loads,
+          f"the traced worker had {len(lines)} of {1000 * loads}: this shows nothing")
     same_requests("the worker's", trace.requests(), lines, ("id", "pid", "status", "bytes_out"))
 
 
