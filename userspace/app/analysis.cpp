@@ -161,6 +161,8 @@ void Analysis::add_side_data(Report& interval, Report& total) {
 
 void Analysis::close_interval(Ns now_ns) {
   if (side_source_ != nullptr) side_ = side_source_->take(now_ns);
+  const std::uint64_t not_parsed = conns_.losses().bytes_not_parsed;
+  aggregator_->on_bytes_not_parsed(not_parsed - std::exchange(not_parsed_before_, not_parsed));
   Report interval = aggregator_->take_interval({now_ns, clock_.to_real(now_ns)});
   total_ = aggregator_->total();
   add_side_data(interval, total_);

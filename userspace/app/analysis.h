@@ -73,6 +73,7 @@ class Analysis final : public EventHandler, private FlowListener {
   std::function<SourceStats()> source_stats_;
   SideData side_;
   SideData side_before_;
+  std::uint64_t not_parsed_before_ = 0;
   std::vector<LossRow> losses_before_;
   SourceStats source_before_;
   ClockOffset clock_;

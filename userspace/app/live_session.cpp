@@ -146,6 +146,9 @@ void LiveSession::describe() {
 }
 
 void LiveSession::add_process(const Process& process, Baseline baseline) {
+  if (baseline == Baseline::Now && avoidance_.add(process.id.pid)) {
+    log_info("keeping off the CPUs that {} (pid {}) is pinned to", process.comm, process.id.pid);
+  }
   if (auto watched = exits_->add(process.id); !watched) log_debug("{}", watched.error().message());
   if (auto added = resources_->add(process.id, baseline); !added) {
     log_debug("{}", added.error().message());
@@ -194,9 +197,9 @@ Result<> LiveSession::watch() {
 
 Result<> LiveSession::start_recording() {
   if (config_.record_path.empty()) return {};
-  auto writer = CaptureWriter::create(
-      config_.record_path,
-      {.header_json = to_json(info_), .tick_interval_ns = config_.interval_ns});
+  auto writer = CaptureWriter::create(config_.record_path, {.header_json = to_json(info_),
+                                                            .tick_interval_ns = config_.interval_ns,
+                                                            .owner = config_.record_owner});
   if (!writer) return std::move(writer).error();
   recording_ = std::move(*writer);
   return {};

@@ -11,6 +11,7 @@
 #include "bpf/tracer.h"
 #include "events/capture_writer.h"
 #include "model/run_info.h"
+#include "targets/affinity.h"
 #include "targets/follow.h"
 #include "targets/net_counters.h"
 #include "targets/own_usage.h"
@@ -37,9 +38,10 @@ struct LiveConfig {
   TracerConfig tracer;
   FlowLimits flow;
   Ns interval_ns = kNsPerSec;
-  Ns duration_ns = 0;           ///< 0: until stopped
-  std::string record_path;      ///< empty: no recording
-  bool record_payload = false;  ///< keep what could be secret
+  Ns duration_ns = 0;                     ///< 0: until stopped
+  std::string record_path;                ///< empty: no recording
+  bool record_payload = false;            ///< keep what could be secret
+  std::optional<FileOwner> record_owner;  ///< whose the recording shall be, if not ours
   /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
   void (*on_second_signal)(int) = nullptr;
   int ready_fd = -1;  ///< gets one line once everything is attached
@@ -97,6 +99,7 @@ class LiveSession final : private SideSource, private EventHandler {
 
   LiveConfig config_;
   ProcFs proc_;
+  CpuAvoidance avoidance_{proc_};
   RunInfo info_;
   std::optional<TargetMatcher> matcher_;
   std::optional<FollowScanner> scanner_;

@@ -17,9 +17,13 @@
 #include "sinks/terminal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
+#include <optional>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -62,6 +66,23 @@ Result<std::vector<Gate>> gates_of(const Options& o) {
   return gates;
 }
 
+// Under sudo, who typed it: `report` shall read a recording without root.
+std::optional<FileOwner> sudo_user() {
+  const auto number = [](const char* name) -> std::optional<uid_t> {
+    const char* text = std::getenv(name);
+    if (text == nullptr) return std::nullopt;
+    const std::string_view digits(text);
+    uid_t value = 0;
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value);
+    if (error != std::errc() || end != digits.end()) return std::nullopt;
+    return value;
+  };
+  const auto uid = number("SUDO_UID");
+  const auto gid = number("SUDO_GID");
+  if (geteuid() != 0 || !uid || !gid) return std::nullopt;
+  return FileOwner{*uid, *gid};
+}
+
 LiveConfig live_config(const Options& o, HookGroups groups) {
   LiveConfig config;
   config.targets.pids.assign(o.pids.begin(), o.pids.end());
@@ -86,6 +107,7 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
   if (o.command == Command::Record) {
     config.record_path = o.output;
     config.record_payload = o.keep_payload;
+    config.record_owner = sudo_user();
   }
   return config;
 }
@@ -98,6 +120,12 @@ void leave_live_view_now(int signal_number) {
   restore_terminal(STDOUT_FILENO);
   _exit(128 + signal_number);
 }
+// Ctrl-Z: the shell gets its screen back until it continues us.
+void pause_live_view(int /*signal_number*/) {
+  restore_terminal(STDOUT_FILENO);
+  kill(getpid(), SIGSTOP);
+  enter_live_screen(STDOUT_FILENO);
+}
 
 Result<> trace(const Options& o) {
   auto gates = gates_of(o);
@@ -108,6 +136,7 @@ Result<> trace(const Options& o) {
   if (!outputs) return std::move(outputs).error();
   LiveConfig config = live_config(o, *groups);
   config.on_second_signal = draws_live_view(o) ? leave_live_view_now : leave_now;
+  if (draws_live_view(o)) std::signal(SIGTSTP, pause_live_view);
   auto session = LiveSession::create(std::move(config));
   if (!session) return std::move(session).error();
   LiveSession& live = **session;
@@ -195,6 +224,7 @@ int fail(const Error& error) {
 int run_cli(int argc, const char* const* argv) noexcept {
   try {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write(2), as a full disk is
     auto parsed = parse_options(argc, argv);
     if (!parsed) return fail(parsed.error());
     if (!parsed->help.empty()) {

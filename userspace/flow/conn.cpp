@@ -41,6 +41,27 @@ void Conn::ignore() {
   parser_.reset();
 }
 
+// What comes is not parsed any more, though its protocol is known.
+void Conn::give_up() {
+  if (protocol_ != nullptr) {
+    for (const Side side : {Side::Request, Side::Response})
+      lose_place(side, stream(side).next());
+  }
+  ignore();
+}
+
+void Conn::lose_place(Side side, std::uint64_t offset) {
+  auto& from = lost_from_[static_cast<std::size_t>(side)];
+  if (!from) from = offset;
+}
+
+// The parser knows again what the byte at `offset` is, if only that it is lost after all.
+void Conn::find_place(Side side, std::uint64_t offset) {
+  auto& from = lost_from_[static_cast<std::size_t>(side)];
+  if (from && offset > *from) losses_.bytes_not_parsed += offset - *from;
+  from.reset();
+}
+
 void Conn::use(const ParserSpec* spec) {
   protocol_ = spec;
   parser_ = spec != nullptr ? spec->make() : std::make_unique<TurnParser>();
@@ -51,11 +72,30 @@ void Conn::use(const ParserSpec* spec) {
 void Conn::apply(ParseOutput& out) {
   const bool followed =
       assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
-  const bool tunnel = std::any_of(out.messages.begin(), out.messages.end(),
-                                  [](const Message& m) { return m.kind == Message::Kind::Tunnel; });
+  bool tunnel = false;
+  for (const Message& message : out.messages) {
+    switch (message.kind) {
+      case Message::Kind::Lost:
+        lose_place(message.side, message.offset);
+        break;
+      case Message::Kind::RequestBegin:
+      case Message::Kind::ResponseBegin:
+        find_place(message.side, message.offset);
+        break;
+      case Message::Kind::Tunnel:
+        tunnel = true;
+        break;
+      default:
+        break;
+    }
+  }
   out.messages.clear();
   if (!followed) assembler_.close(Failure::None, stream(Side::Request), stream(Side::Response));
-  if (!followed || tunnel) ignore();
+  if (tunnel) {
+    ignore();
+  } else if (!followed) {
+    give_up();
+  }
 }
 
 // Picks the parser by the first bytes of a request. False: too few of them yet.
@@ -207,6 +247,10 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
     out.secrets.assign(1, {0, data.payload.size()});
   }
   s.set_next(at + data.payload.size() + missing);
+  if (lost_from_[static_cast<std::size_t>(side)]) {
+    find_place(side, s.next());
+    lose_place(side, s.next());
+  }
   if ((data->flags & TW_DATA_MORE) == 0) s.clear_arrivals();
 }
 

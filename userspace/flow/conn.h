@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace tailwhy {
@@ -71,6 +72,9 @@ class Conn {
   void use(const ParserSpec* spec);
   void apply(ParseOutput& out);
   void ignore();
+  void give_up();
+  void lose_place(Side side, std::uint64_t offset);
+  void find_place(Side side, std::uint64_t offset);
   Failure close_failure(const tw_ev_conn_close& close) const;
 
   ConnFacts facts_;
@@ -86,6 +90,8 @@ class Conn {
   bool peer_shut_first_ = false;
   bool target_shut_first_ = false;
   std::unique_ptr<Held> held_;
+  // Of each side: bytes from here on are not parsed and not counted as such yet.
+  std::array<std::optional<std::uint64_t>, 2> lost_from_;
 };
 
 }  // namespace tailwhy

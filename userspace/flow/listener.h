@@ -45,7 +45,8 @@ struct FlowLosses {
   std::uint64_t pending_full = 0;         ///< requests not followed: too many outstanding
   std::uint64_t unannounced = 0;          ///< connections whose opening record was lost
   std::uint64_t unsolicited = 0;          ///< responses that no request explains
-  std::uint64_t bytes_not_parsed = 0;     ///< of connections whose protocol is known
+  /// Bytes of connections whose protocol is known, of places where its parser was lost.
+  std::uint64_t bytes_not_parsed = 0;
 };
 
 }  // namespace tailwhy

@@ -50,4 +50,8 @@ void restore_terminal(int fd) noexcept {
   [[maybe_unused]] const ssize_t n = ::write(fd, kLeaveScreen.data(), kLeaveScreen.size());
 }
 
+void enter_live_screen(int fd) noexcept {
+  [[maybe_unused]] const ssize_t n = ::write(fd, kEnterScreen.data(), kEnterScreen.size());
+}
+
 }  // namespace tailwhy

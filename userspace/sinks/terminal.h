@@ -25,4 +25,8 @@ void resume_output(int fd) noexcept;
 /// a process that cannot end in an orderly way.
 void restore_terminal(int fd) noexcept;
 
+/// Writes kEnterScreen at once: what was drawn before is drawn again by the next frame.
+/// Async-signal-safe.
+void enter_live_screen(int fd) noexcept;
+
 }  // namespace tailwhy

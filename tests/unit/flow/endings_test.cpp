@@ -292,3 +292,26 @@ TEST_CASE("an answer tells the protocol of a request that nobody could read", "[
   CHECK(flow.requests[1].status == 200);
   CHECK(flow.requests[2].method.view() == "GET");
 }
+
+TEST_CASE("bytes that a known protocol's parser cannot place are counted, once each", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk);
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 0);
+
+  b.open(2, TW_ROLE_SERVER).in(2, 1000, kGet).out(2, 1100, kOk).unreadable(2, TW_DIR_IN, 2000, 500);
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 500);  // at once, not when its place is found again
+
+  b.open(3, TW_ROLE_SERVER).in(3, 1000, kGet).out(3, 1100, kOk);
+  b.unreadable(3, TW_DIR_IN, 2000, 30).unreadable(3, TW_DIR_IN, 2100, 40);
+  b.out(3, 2200, kOk).in(3, 3000, kGet).out(3, 3100, kOk);
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 570);
+  CHECK(flow.requests.back().method.view() == "GET");
+
+  b.open(4, TW_ROLE_SERVER).unreadable(4, TW_DIR_IN, 4000, 500);  // no protocol: nothing to parse
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 570);
+}

@@ -1,0 +1,31 @@
+#include "targets/affinity.h"
+
+#include <unistd.h>
+
+namespace tailwhy {
+
+CpuAvoidance::CpuAvoidance(const ProcFs& proc) : proc_(proc) {
+  if (sched_getaffinity(0, sizeof(allowed_), &allowed_) != 0) CPU_ZERO(&allowed_);
+}
+
+bool CpuAvoidance::add(pid_t pid) {
+  if (!proc_.is_live() || CPU_COUNT(&allowed_) == 0) return false;
+  const auto threads = proc_.numbers(pid, "task");
+  if (!threads) return false;
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t avoided = avoided_;
+  for (const pid_t tid : *threads) {
+    cpu_set_t cpus;
+    if (sched_getaffinity(tid, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) >= online) continue;
+    CPU_OR(&avoided, &avoided, &cpus);
+  }
+  if (CPU_EQUAL(&avoided, &avoided_)) return false;
+  avoided_ = avoided;
+  cpu_set_t left;
+  CPU_AND(&left, &allowed_, &avoided_);
+  CPU_XOR(&left, &allowed_, &left);
+  const cpu_set_t& wanted = CPU_COUNT(&left) > 0 ? left : allowed_;
+  return sched_setaffinity(0, sizeof(wanted), &wanted) == 0;
+}
+
+}  // namespace tailwhy
