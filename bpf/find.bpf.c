@@ -11,6 +11,21 @@ static __always_inline void found_listener(struct sock *sk)
 		tw_conn_follow(sk, TW_ROLE_LISTENER);
 }
 
+/*
+ * Did the side that asks send last? Then a request is being received, or waits for its answer. In
+ * jiffies: what came and went within one of them counts as answered.
+ */
+static __always_inline bool asked_last(struct tcp_sock *tcp, __u8 role)
+{
+	__s32 later = TW_SK(tcp, inet_conn.icsk_ack.lrcvtime) - TW_SK(tcp, lsndtime);
+	__u32 in = TW_SK(tcp, data_segs_in);
+	__u32 out = TW_SK(tcp, data_segs_out);
+
+	if (role == TW_ROLE_CLIENT)
+		return out && (!in || later < 0);
+	return in && (!out || later > 0);
+}
+
 static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 {
 	struct tcp_sock *tcp = tw_tcp_of(sk);
@@ -29,6 +44,8 @@ static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 		conn->flags |= TW_CONN_SEQ_KNOWN;
 		if (TW_SK(tcp, rcv_nxt) != copied)
 			flags |= TW_OPEN_UNREAD;
+		if (asked_last(tcp, conn->role))
+			flags |= TW_OPEN_ASKED;
 	} else if (TW_SK(sk, sk_receive_queue.qlen)) {
 		flags |= TW_OPEN_UNREAD;
 	}

@@ -223,7 +223,17 @@ struct sock {
 	struct socket *sk_socket;
 };
 
+struct inet_connection_sock {
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 lsndtime;
+	__u32 data_segs_in;
+	__u32 data_segs_out;
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 srtt_us;

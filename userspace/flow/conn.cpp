@@ -15,14 +15,14 @@ constexpr Ns kQuietNs = kNsPerSec;
 }  // namespace
 
 Conn::Conn(ConnFacts facts,
-           bool existing,
+           FirstSeen first_seen,
            FlowListener& listener,
            FlowLosses& losses,
            PendingBudget& budget)
     : facts_(std::move(facts)),
       losses_(losses),
       assembler_(facts_, listener, losses, budget),
-      existing_(existing) {
+      first_seen_(first_seen) {
   // A socketpair: the target talks to itself, and neither end is a client.
   if (facts_.role == Role::Unknown && facts_.peer.family == Family::Unix) mode_ = Mode::Ignored;
 }
@@ -195,9 +195,11 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
   }
   s.add_call(call);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
-  if (existing_ && mode_ != Mode::Ignored && side == Side::Response)
+  if (untouched_ && first_seen_ != FirstSeen::Opening && mode_ != Mode::Ignored &&
+      side == Side::Response) {
     assembler_.answered_before_attach(s);
-  existing_ = false;
+  }
+  untouched_ = false;
   return true;
 }
 
@@ -222,11 +224,28 @@ void Conn::first_request_bytes(const DataView& data, ParseOutput& out) {
   }
 }
 
+// Are these the later bytes of a request that began before the attach? Its answer will be the
+// first.
+bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
+  if (first_seen_ != FirstSeen::Asked || !untouched_ || side != Side::Request) return false;
+  return std::none_of(parser_specs().begin(), parser_specs().end(),
+                      [bytes](const ParserSpec* spec) {
+                        return spec->detect(Side::Request, bytes) != Confidence::No;
+                      });
+}
+
 void Conn::on_data(const DataView& data, ParseOutput& out) {
   out.clear();
   const Side side = side_of(static_cast<tw_dir>(data->dir));
   Stream& s = stream(side);
   const std::uint64_t at = data.payload_offset();
+  if (cut_by_attach(side, data.payload)) {
+    if (out.want_secrets && !data.payload.empty()) {
+      out.secrets.assign(1, {0, data.payload.size()});
+    }
+    s.set_next(at + data.payload.size() + data.missing_bytes());
+    return;
+  }
   const bool continues = (data->flags & TW_DATA_CONT) != 0 && at == s.next();
   if (!continues && !begin_call(side, at, data, out)) return;
 

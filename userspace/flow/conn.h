@@ -17,10 +17,17 @@
 
 namespace tailwhy {
 
+/// What a connection was doing when it was first seen.
+enum class FirstSeen : std::uint8_t {
+  Opening,
+  Open,   ///< before the attach, and nothing is known of it
+  Asked,  ///< before the attach, and a request of it has no answer yet
+};
+
 class Conn {
  public:
   Conn(ConnFacts facts,
-       bool existing,
+       FirstSeen first_seen,
        FlowListener& listener,
        FlowLosses& losses,
        PendingBudget& budget);
@@ -69,6 +76,7 @@ class Conn {
   void on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   bool decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   void learn_from_answer(std::span<const std::byte> bytes);
+  bool cut_by_attach(Side side, std::span<const std::byte> bytes) const;
   void use(const ParserSpec* spec);
   void apply(ParseOutput& out);
   void ignore();
@@ -84,7 +92,8 @@ class Conn {
   std::unique_ptr<Parser> parser_;
   const ParserSpec* protocol_ = nullptr;  // null: unknown
   Mode mode_ = Mode::Undecided;
-  bool existing_;  // open before the attach, and nothing seen since
+  FirstSeen first_seen_;
+  bool untouched_ = true;  // nothing was seen of it since then
   bool turn_known_ = false;
   Side turn_ = Side::Request;
   bool peer_shut_first_ = false;

@@ -71,7 +71,7 @@ void ConnTable::make_room() {
   }
 }
 
-Conn& ConnTable::add(ConnFacts facts, bool existing) {
+Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
   make_room();
   const std::uint64_t conn_id = facts.conn_id;
   Entry& entry = conns_[conn_id];
@@ -79,7 +79,7 @@ Conn& ConnTable::add(ConnFacts facts, bool existing) {
     by_use_.push_front(conn_id);
     entry.place = by_use_.begin();
   }
-  entry.conn = std::make_unique<Conn>(std::move(facts), existing, listener_, losses_, budget_);
+  entry.conn = std::make_unique<Conn>(std::move(facts), first_seen, listener_, losses_, budget_);
   last_ = entry.conn.get();
   last_id_ = conn_id;
   return *last_;
@@ -104,7 +104,9 @@ void ConnTable::on_event(const tw_ev_conn_open& open) {
   if (find(open.conn_id) != nullptr) return;  // told twice
   const bool existing = (open.flags & TW_OPEN_EXISTING) != 0;
   listener_.on_conn_start(existing ? ConnStart::Existing : ConnStart::Established);
-  add(facts_of(open), existing);
+  add(facts_of(open), !existing                           ? FirstSeen::Opening
+                      : (open.flags & TW_OPEN_ASKED) != 0 ? FirstSeen::Asked
+                                                          : FirstSeen::Open);
 }
 
 void ConnTable::on_event(const DataView& data) {
@@ -118,7 +120,7 @@ void ConnTable::on_event(const DataView& data) {
     ++losses_.unannounced;
     ConnFacts facts;
     facts.conn_id = data->conn_id;
-    conn = &add(std::move(facts), true);
+    conn = &add(std::move(facts), FirstSeen::Open);
   }
   conn->on_data(data, out_);
 }

@@ -47,7 +47,7 @@ class ConnTable {
   };
   using Map = std::unordered_map<std::uint64_t, Entry>;
 
-  Conn& add(ConnFacts facts, bool existing);
+  Conn& add(ConnFacts facts, FirstSeen first_seen);
   Conn* find(std::uint64_t conn_id);
   void make_room();
 

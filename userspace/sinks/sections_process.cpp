@@ -43,7 +43,7 @@ Lines syscalls_section(const Report& report, std::size_t max_rows, const Page& p
   std::stable_sort(rows.begin(), rows.end(), [](const SyscallErrors* a, const SyscallErrors* b) {
     return a->expected < b->expected;
   });
-  Table table({{"Failing system calls", Align::Left, 0, 16},
+  Table table({{"Failing calls", Align::Left, 0, 16},
                {"count"},
                {"rate", Align::Right, 2},
                {"", Align::Left, 3},

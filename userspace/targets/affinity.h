@@ -7,10 +7,10 @@
 
 namespace tailwhy {
 
-/// A server that is pinned to some CPUs (taskset, worker_cpu_affinity, a cpuset) is meant to have them
-/// for itself. Work of ours there would cost it more than its share of time: a reader that goes through
-/// a megabyte of events leaves it with cold caches. So the calling thread, and with it the threads
-/// that it makes later, leave those CPUs as long as that leaves them any.
+/// A server that is pinned to some CPUs (taskset, worker_cpu_affinity, a cpuset) is meant to have
+/// them for itself. Work of ours there would cost it more than its share of time: a reader that
+/// goes through a megabyte of events leaves it with cold caches. So the calling thread, and with it
+/// the threads that it makes later, leave those CPUs as long as that leaves them any.
 class CpuAvoidance {
  public:
   explicit CpuAvoidance(const ProcFs& proc);

@@ -23,6 +23,27 @@ def uploads(t):
     same_requests("the upstream", own, behind.lines(), ("method", "status", "bytes_out", "bytes_in"))
 
 
+@case()
+def cut_by_attach(t):
+    """uploads of which half came before the attach: counted apart, and what follows on those connections exactly"""
+    server = delay_server(t)
+    clients = [RawClient(t, server.address) for _ in range(5)]
+    for client in clients:
+        client.get("/size/10", "Content-Length: 20000", method="POST").send(b"x" * 10000)
+    time.sleep(0.1)
+    with t.trace(server.pid) as trace:
+        for client in clients:
+            client.send(b"y" * 5000)
+        time.sleep(0.1)
+        for client in clients:
+            client.send(b"z" * 5000).response()
+            client.get("/size/20").response()
+    equal("in flight at attach", 5, trace.counts["in_flight_at_attach"])
+    equal("seen", 5, trace.counts["seen"])
+    lines = [line for line in server.lines() if line.method == "GET"]
+    same_requests("after the attach", trace.requests(), lines, ("method", "status", "bytes_out"))
+
+
 def as_server_saw(samples):
     """The client's samples as lines: what it sent is what the server read."""
     return [Line(sample.method, sample.path, sample.status, sample.bytes_in, sample.bytes_out,

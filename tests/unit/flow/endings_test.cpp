@@ -157,6 +157,30 @@ TEST_CASE("an answer to what came before the attach is counted apart, once", "[f
   CHECK(flow.starts[0] == ConnStart::Existing);
 }
 
+TEST_CASE("an upload that is cut by the attach is counted with what came before it", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING | TW_OPEN_ASKED})
+      .in(1, 1000, "the rest of an")
+      .in(1, 1050, " upload")
+      .out(1, 1100, kOk)
+      .in(1, 2000, kGet, {.arrived_ns = 1990})
+      .out(1, 2100, kOk);
+  // waiting for its answer since before the attach, and the client does not wait for that
+  b.open(2, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING | TW_OPEN_ASKED})
+      .out(2, 1100, kOk)
+      .in(2, 2000, kGet)
+      .out(2, 2100, kOk);
+  // answered within the kernel's resolution, or a one-way message: the next request is whole
+  b.open(3, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING | TW_OPEN_ASKED})
+      .in(3, 1000, kGet)
+      .out(3, 1100, kOk);
+  flow.feed(b);
+  CHECK(flow.in_flight_at_attach == 2);
+  CHECK(flow.matched == 3);
+  CHECK(flow.seen == 3);
+}
+
 TEST_CASE("a request that is cut by the attach does not hide the next one", "[flow]") {
   Flow flow;
   EventBuilder b;
