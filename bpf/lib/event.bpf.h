@@ -31,7 +31,7 @@ static __always_inline __u64 tw_wake_flags(const void *record, __u64 size)
 	__u64 begin = (__u64)record - (__u64)&tw_origin;
 	__u64 end = begin + ((size + 2 * TW_RING_HDR_BYTES - 1) & -TW_RING_HDR_BYTES);
 
-	return (begin ^ end) & cfg.ring_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return (begin ^ end) & -(__u64)cfg.ring_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline void tw_fill_hdr(struct tw_ev_hdr *hdr, __u64 now_ns, __u16 type, __u32 size)

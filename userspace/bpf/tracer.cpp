@@ -46,7 +46,6 @@ Error libbpf_error(std::string_view what, int err, const LibbpfLog& log) {
 tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_above) {
   tw_config cfg{};
   cfg.ring_wake_bytes = config.ring_wake_bytes;
-  cfg.ring_size_bytes = config.ring_size_bytes;
   cfg.request_capture_bytes = config.request_capture_bytes;
   cfg.response_capture_bytes = config.response_capture_bytes;
   cfg.pidns_above = pidns_above;

@@ -6,8 +6,7 @@
 #include "tailwhy/abi/base.h"
 
 struct tw_config {
-	__u32 ring_wake_bytes; /* wake the reader when this much waits */
-	__u32 ring_size_bytes;
+	__u32 ring_wake_bytes; /* wake the reader once for so many; a power of two */
 	__u32 request_capture_bytes; /* payload of a turn in request direction */
 	__u32 response_capture_bytes; /* the same for responses, plus 16 x the request's size */
 	__u32 pidns_above; /* PID namespaces from the loader's up to that of /proc, whose numbers are used */
@@ -16,6 +15,6 @@ struct tw_config {
 	__u8 conns_by_address; /* sockets are keys of a hash instead of having storage */
 	__u8 io_by_syscall; /* socket calls are seen when the system call returns, not within it */
 };
-TW_ABI_SIZE(struct tw_config, 24);
+TW_ABI_SIZE(struct tw_config, 20);
 
 #endif
