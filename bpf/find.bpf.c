@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
-/* Sockets that are open at the attach: two passes of an iterator over the targets' files. */
+/*
+ * Sockets that are open at the attach: two passes of an iterator over the targets' files. And Unix
+ * sockets that are open still: nothing tells when they close.
+ */
 #include "lib/conn.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
@@ -97,5 +100,21 @@ int find_conns(struct bpf_iter__task_file *ctx)
 	if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||
 	    state == TCP_FIN_WAIT2)
 		found_open(sk, task);
+	return 0;
+}
+
+/*
+ * Writes the id of each followed Unix connection that its process has not closed. Run by the loader
+ * from time to time; a socket that its peer still knows outlives its file.
+ */
+SEC("?iter/bpf_sk_storage_map")
+int list_unix(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct tw_conn *conn = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	if (!conn || !sk || conn->family != TW_AF_UNIX || !sk->sk_socket)
+		return 0;
+	bpf_seq_write(ctx->meta->seq, &conn->id, sizeof(conn->id));
 	return 0;
 }

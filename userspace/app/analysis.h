@@ -36,6 +36,9 @@ class Analysis final : public EventHandler, private FlowListener {
   void set_source_stats(std::function<SourceStats()> stats) { source_stats_ = std::move(stats); }
   /// Ask parsers for the spans that a recording must not keep; see secrets().
   void want_secrets(bool wanted) { conns_.want_secrets(wanted); }
+  [[nodiscard]] std::vector<std::uint64_t> unix_connections() const {
+    return conns_.unix_connections();
+  }
   [[nodiscard]] const std::vector<SecretSpan>& secrets() const { return conns_.secrets(); }
 
   /// Before the first event.

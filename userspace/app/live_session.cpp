@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
+#include <iterator>
 #include <unistd.h>
 #include <utility>
 
@@ -224,6 +225,8 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   }
   const std::stop_source never;
   auto ran = source_->run(*this, never.get_token());
+  for (int last = 0; last < 2; ++last)  // nothing comes any more: what is found closed may end
+    end_gone_connections();
   auto finished = analysis_->finish(mono_now());
   if (recording_) {
     if (auto written = recording_->finish(); !written && finished) finished = std::move(written);
@@ -266,7 +269,32 @@ void LiveSession::record(const EventView& event) {
                   config_.record_payload ? TailBytes::Keep : TailBytes::Mask);
 }
 
+// Nothing tells when a Unix socket closes: the sockets are asked. What they did before is in the
+// ring, so those found closed end only now, when it has been read past that moment.
+void LiveSession::end_gone_connections() {
+  for (const std::uint64_t id : gone_) {
+    tw_ev_conn_close close{};
+    close.hdr = {
+        .ts_ns = gone_ns_, .type = TW_EV_CONN_CLOSE, .cpu = 0, .size_bytes = sizeof(close)};
+    close.conn_id = id;
+    close.flags = TW_CLOSE_GONE;
+    on_event(&close);
+  }
+  gone_.clear();
+  std::vector<std::uint64_t> known = analysis_->unix_connections();
+  if (known.empty()) return;
+  gone_ns_ = mono_now();
+  auto open = tracer_->list_unix();
+  if (!open) log_debug("{}", open.error().message());
+  if (!open || !*open) return;
+  std::sort(known.begin(), known.end());
+  std::sort((*open)->begin(), (*open)->end());
+  std::set_difference(known.begin(), known.end(), (*open)->begin(), (*open)->end(),
+                      std::back_inserter(gone_));
+}
+
 void LiveSession::on_tick(Ns now_ns) {
+  end_gone_connections();
   analysis_->set_clock(sample_clock_offset());
   analysis_->on_tick(now_ns);
   if (recording_) {

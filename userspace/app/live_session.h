@@ -92,6 +92,7 @@ class LiveSession final : private SideSource, private EventHandler {
   void on_timer();
   void follow_targets();
   void collect_syscalls(SideData& side);
+  void end_gone_connections();
   void record(const EventView& event);
   void start_programs_sample(Ns now_ns);
   void end_programs_sample();
@@ -119,6 +120,8 @@ class LiveSession final : private SideSource, private EventHandler {
   SessionEnd end_ = SessionEnd::Stopped;
   std::string last_exit_;
   std::vector<ThreadId> ended_threads_;
+  std::vector<std::uint64_t> gone_;  // Unix connections that had closed by gone_ns_
+  Ns gone_ns_ = 0;
   std::vector<SyscallCount> ended_syscalls_;  // of threads whose rows were deleted
   tw_task_account ended_account_{};           // of threads that have ended
   std::optional<RunTimeSampler> programs_;

@@ -83,6 +83,9 @@ Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,
     std::string reasons;
     for (const HookVariant& variant : hook.variants) {
       auto programs = usable_programs(variant, features, options);
+      if (programs && variant.needs_storage && plan.conns_by_address) {
+        programs = Error(ErrorCode::Unsupported, "sockets are known by their address only");
+      }
       if (programs) {
         planned.variant = &variant;
         planned.programs = *std::move(programs);

@@ -15,6 +15,7 @@ constexpr HookProgram kFind[] = {
     {"find_listeners", {TW_FEAT_ITER}},
     {"find_conns", {TW_FEAT_ITER}},
 };
+constexpr HookProgram kUnixOpen[] = {{"list_unix", {TW_FEAT_ITER, TW_FEAT_SK_STORAGE}}};
 constexpr HookProgram kIoTp[] = {
     {"sock_send_tp", {TW_FEAT_SOCK_LENGTH_TP}},
     {"sock_recv_tp", {TW_FEAT_SOCK_LENGTH_TP}},
@@ -52,6 +53,9 @@ constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
 constexpr HookVariant kThreadsBy[] = {{"iterator", kThreads}};
 constexpr HookVariant kStateBy[] = {{"tracepoint", kState}};
 constexpr HookVariant kFindBy[] = {{"iterators", kFind}};
+constexpr HookVariant kUnixOpenBy[] = {
+    {.name = "iterator", .programs = kUnixOpen, .needs_storage = true},
+};
 constexpr HookVariant kIoBy[] = {
     {"tracepoints", kIoTp},
     {"fexit", kIoFx, "calls that are waiting already when it is attached"},
@@ -125,6 +129,11 @@ constexpr HookSpec kHooks[] = {
      .required = false,
      .gives = "failing system calls, and the moment of accept(2)",
      .variants = kSysExitBy},
+    {.name = "unix_open",
+     .group = HookGroup::Conn,
+     .required = false,
+     .gives = "that Unix connections have closed",
+     .variants = kUnixOpenBy},
     {.name = "find",
      .group = HookGroup::Conn,
      .required = false,

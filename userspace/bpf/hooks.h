@@ -36,6 +36,8 @@ struct HookVariant {
   /// Sockets are hash keys instead of having storage: nothing here has a pointer that the verifier
   /// trusts.
   bool conns_by_address = false;
+  /// Reads the sockets' storage: cannot go with such a variant of another hook.
+  bool needs_storage = false;
 };
 
 struct HookSpec {

@@ -60,6 +60,20 @@ bool is_iterator(const bpf_program* program) {
   return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 }
 
+// An iterator over the sockets that have storage wants to know which storage.
+bool iterates_sockets(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).ends_with("bpf_sk_storage_map");
+}
+
+bpf_link* attach_to_map(const bpf_program* program, int map_fd) {
+  bpf_iter_link_info info{};
+  info.map.map_fd = static_cast<std::uint32_t>(map_fd);
+  LIBBPF_OPTS(bpf_iter_attach_opts, options);
+  options.link_info = &info;
+  options.link_info_len = sizeof(info);
+  return bpf_program__attach_iter(program, &options);
+}
+
 }  // namespace
 
 struct Tracer::Impl {
@@ -113,7 +127,9 @@ Result<> Tracer::Impl::attach(const PlannedHook& hook, std::string* refused) {
     if (program == nullptr) {
       return Error(ErrorCode::Runtime, fmt::format("no BPF program named {}", name));
     }
-    LinkHandle link(bpf_program__attach(program));
+    LinkHandle link(iterates_sockets(program)
+                        ? attach_to_map(program, bpf_map__fd(skeleton.get()->maps.conns))
+                        : bpf_program__attach(program));
     if (!link) {
       const int err = errno;
       if (refused != nullptr) *refused = name;
@@ -258,6 +274,16 @@ Result<std::vector<tw_thread_info>> Tracer::list_threads() const {
     std::memcpy(threads.data(), bytes->data(), threads.size() * sizeof(tw_thread_info));
   }
   return threads;
+}
+
+Result<std::optional<std::vector<std::uint64_t>>> Tracer::list_unix() const {
+  using Ids = std::vector<std::uint64_t>;
+  if (!impl_->plan.has_program("list_unix")) return std::optional<Ids>();
+  auto bytes = impl_->run("list_unix");
+  if (!bytes) return std::move(bytes).error();
+  Ids ids(bytes->size() / sizeof(std::uint64_t));
+  if (!ids.empty()) std::memcpy(ids.data(), bytes->data(), ids.size() * sizeof(std::uint64_t));
+  return std::optional<Ids>(std::move(ids));
 }
 
 void Tracer::detach() {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,6 +77,9 @@ class Tracer {
 
   /// The threads that are followed, with their accounts up to now.
   [[nodiscard]] Result<std::vector<tw_thread_info>> list_threads() const;
+
+  /// The ids of followed Unix connections that are open now; nothing: this kernel cannot say.
+  [[nodiscard]] Result<std::optional<std::vector<std::uint64_t>>> list_unix() const;
 
   /// Takes the hooks out: no event comes after this. The maps stay readable.
   void detach();

@@ -160,6 +160,14 @@ void ConnTable::on_tick(Ns now_ns) {
   }
 }
 
+std::vector<std::uint64_t> ConnTable::unix_connections() const {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, entry] : conns_) {
+    if (entry.conn->facts().peer.family == Family::Unix) ids.push_back(id);
+  }
+  return ids;
+}
+
 void ConnTable::finish() {
   for (auto& [id, entry] : conns_)
     entry.conn->finish(out_);

@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace tailwhy {
 
@@ -39,6 +40,8 @@ class ConnTable {
 
   [[nodiscard]] const FlowLosses& losses() const { return losses_; }
   [[nodiscard]] std::size_t size() const { return conns_.size(); }
+  /// Ids of the Unix connections that have not ended.
+  [[nodiscard]] std::vector<std::uint64_t> unix_connections() const;
 
  private:
   struct Entry {

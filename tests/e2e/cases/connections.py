@@ -1,5 +1,6 @@
 """Many, short, old and odd connections: identity is the socket, whatever happens to its number."""
 import socket
+import time
 
 from harness.case import case, check, equal
 from harness.context import free_port
@@ -92,6 +93,28 @@ def unix_socket(t):
     same_requests("nginx", others, server.lines(), JOINED)
     same_requests("threads", own, threads.lines(), ("id", "status", "bytes_out", "bytes_in"))
     equal("transport", {"unix"}, {record["network.transport"] for record in trace.requests()})
+
+
+@case()
+def unix_socket_closes(t):
+    """Unix connections that the server closes, that the client closes, and that stay open: each counted as such"""
+    server = nginx(t, address=f"unix:{t.folder}/nginx.sock")
+    stay = [RawClient(t, server.address) for _ in range(3)]
+    with t.trace(server.pid) as trace:
+        load(t, server.address, "-n", 200, "-c", 4, "--close", "--get", "/small")  # nginx closes
+        load(t, server.address, "-n", 50, "-c", 10, "--get", "/small")  # the client closes
+        for client in stay:
+            client.get("/small").response()
+        server.wait_lines(253)
+        time.sleep(2.5)  # the sockets are asked every second
+    connections = trace.summary["connections"]
+    equal("closed", 210, connections["closed"])
+    # nginx also has the channel between its processes
+    equal("open at the end", connections["opened"] + connections["existing"] - 210,
+          connections["open"])
+    check(3 <= connections["open"] <= 5, f"{connections['open']} are open")
+    equal("open, as the intervals say it", [connections["open"]] * 2,
+          [record["connections"]["open"] for record in trace.of_kind("interval")[1:3]])
 
 
 @case()

@@ -122,6 +122,16 @@ TEST_CASE("plan: a refused program takes its variant away, not its hook", "[plan
         std::string::npos);
 }
 
+TEST_CASE("plan: what reads socket storage does not go with sockets known by address", "[plan]") {
+  CHECK(plan({}).find("unix_open") != nullptr);
+  const AttachPlan by_address = plan({TW_FEAT_SOCK_LENGTH_TP, TW_FEAT_FEXIT});
+  REQUIRE(by_address.conns_by_address);
+  CHECK(by_address.find("unix_open") == nullptr);
+  const MissingHook* missing = missing_hook(by_address, "unix_open");
+  REQUIRE(missing != nullptr);
+  CHECK(missing->because.find("by their address") != std::string::npos);
+}
+
 TEST_CASE("plan: an optional hook without a variant is missing, and why is said", "[plan]") {
   const AttachPlan less = plan({TW_FEAT_RETRANSMIT_TP});
   const MissingHook* missing = missing_hook(less, "retransmit");
