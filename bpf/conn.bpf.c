@@ -189,10 +189,15 @@ static __always_inline bool same_socket(struct sock *sk, struct tw_conn *conn)
 
 __hidden void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role)
 {
+	struct tcp_sock *tcp;
+
 	__builtin_memset(conn, 0, sizeof(*conn));
 	conn->id = conn_number(sk);
 	conn->role = role;
 	conn->family = TW_SK(sk, __sk_common.skc_family);
+	tcp = tw_tcp_of(sk);
+	if (tcp)
+		conn->seen_seq = TW_SK(tcp, rcv_nxt);
 	if (cfg.conns_by_address)
 		conn->ino = inode_of(sk);
 }

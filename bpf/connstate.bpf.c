@@ -53,6 +53,12 @@ static __always_inline void send_shut(struct tw_conn *conn, __u8 dir)
 	tw_submit(ev);
 }
 
+__hidden void tw_conn_late_close(struct sock *sk, struct tw_conn *conn)
+{
+	conn->flags &= ~TW_CONN_ENDED;
+	send_close(sk, conn, TCP_CLOSE);
+}
+
 __hidden void tw_conn_peer_closed(struct tw_conn *conn)
 {
 	send_shut(conn, TW_DIR_IN);
@@ -118,6 +124,8 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 			tw_conn_announce(sk, conn, 0, TW_OPEN_CONNECT_FAILED, sock_error(sk));
 		else if (conn->flags & TW_CONN_ANNOUNCED)
 			send_close(sk, conn, oldstate);
+		else
+			conn->flags |= TW_CONN_ENDED;
 		break;
 	}
 	return 0;

@@ -67,8 +67,8 @@ static __always_inline void call_init(struct tw_call *call, struct sock *sk, str
 	}
 }
 
-static __always_inline void on_io_error(struct tw_conn *conn, struct tw_task *task, __u8 dir,
-					int ret)
+static __always_inline void on_io_error(struct sock *sk, struct tw_conn *conn, struct tw_task *task,
+					__u8 dir, int ret)
 {
 	struct tw_ev_io_error *ev;
 
@@ -85,6 +85,8 @@ static __always_inline void on_io_error(struct tw_conn *conn, struct tw_task *ta
 	ev->dir = dir;
 	ev->_pad[0] = ev->_pad[1] = ev->_pad[2] = 0;
 	tw_submit(ev);
+	if (conn->flags & TW_CONN_ENDED)
+		tw_conn_late_close(sk, conn);
 }
 
 /* The send call has returned but no lock is held: two threads may be here for one socket. */
@@ -101,7 +103,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		if (task)
 			task->mmsg_index = 0;
 		if (ret < 0)
-			on_io_error(conn, task, TW_DIR_OUT, ret);
+			on_io_error(sk, conn, task, TW_DIR_OUT, ret);
 		return 0;
 	}
 	call_init(&call, sk, conn, TW_DIR_OUT, ret, task);
@@ -142,23 +144,32 @@ static __always_inline void send_arrival(struct tw_conn *conn, __u64 ts_ns, __u6
 }
 
 /*
- * When the bytes of this read became readable. The first stamp goes into the data record; later
- * ones (a pipelined request that came in a segment of its own) go ahead of it as records.
+ * When the bytes of this read became readable. The first stamp goes into the data record, if it is
+ * that of the first byte; later ones (a pipelined request that came in a segment of its own) go ahead
+ * of it as records, and so does that there is none: a stamp is never taken for other bytes.
  */
-static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, __u32 ret)
+static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, __u32 ret, __u64 now_ns)
 {
 	__u32 end_seq = conn->copied_seq;
-	__u32 seq = end_seq - ret; /* of the first byte of this read whose stamp is still wanted */
+	__u32 begin_seq = end_seq - ret;
+	__u32 seq = begin_seq; /* of the first byte of this read whose stamp is still wanted */
 	__u64 offset = conn->in_bytes - ret;
 	__u64 first_ns = 0;
 
 	for (int i = 0; i < TW_ARRIVALS; i++) {
 		struct tw_arrival *a = &conn->arrivals[conn->arrivals_read & (TW_ARRIVALS - 1)];
 
-		if (conn->arrivals_read == conn->arrivals_written)
+		if (conn->arrivals_read == conn->arrivals_written ||
+		    (__s32)(a->begin_seq - end_seq) >= 0)
 			break;
 		if ((__s32)(a->end_seq - seq) > 0) {
-			if (!first_ns)
+			if ((__s32)(a->begin_seq - seq) > 0) {
+				if (seq != begin_seq)
+					send_arrival(conn, now_ns, offset | TW_ARRIVAL_UNKNOWN);
+				offset += a->begin_seq - seq;
+				seq = a->begin_seq;
+			}
+			if (seq == begin_seq)
 				first_ns = a->ts_ns;
 			else
 				send_arrival(conn, a->ts_ns, offset);
@@ -168,9 +179,9 @@ static __always_inline __u64 take_arrivals_tcp(struct tw_conn *conn, __u32 ret)
 		if ((__s32)(a->end_seq - end_seq) > 0)
 			break; /* some of its bytes are still unread */
 		conn->arrivals_read++;
-		if ((__s32)(seq - end_seq) >= 0)
-			break;
 	}
+	if (seq != begin_seq && (__s32)(seq - end_seq) < 0)
+		send_arrival(conn, now_ns, offset | TW_ARRIVAL_UNKNOWN);
 	return first_ns;
 }
 
@@ -201,7 +212,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 		if (task)
 			task->mmsg_index = 0;
 		if (ret < 0)
-			on_io_error(conn, task, TW_DIR_IN, ret);
+			on_io_error(sk, conn, task, TW_DIR_IN, ret);
 		else if (conn->family == TW_AF_UNIX && !(flags & MSG_PEEK))
 			tw_conn_peer_closed(conn);
 		return 0;
@@ -212,7 +223,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 	tcp = tw_tcp_of(sk);
 	if (tcp) {
 		advance_tcp(sk, tcp, conn, ret, later);
-		call.arrived_ns = take_arrivals_tcp(conn, ret);
+		call.arrived_ns = take_arrivals_tcp(conn, ret, call.now_ns);
 	} else {
 		conn->in_bytes += ret;
 		call.arrived_ns = take_arrival_unix(conn, sk);

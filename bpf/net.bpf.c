@@ -9,17 +9,18 @@
 static __always_inline void stamp_arrival(struct tw_conn *conn, __u32 end_seq)
 {
 	__u32 written = conn->arrivals_written;
-	struct tw_arrival *last = &conn->arrivals[(written - 1) & (TW_ARRIVALS - 1)];
 	struct tw_arrival *slot = &conn->arrivals[written & (TW_ARRIVALS - 1)];
-	__u32 waiting = written - conn->arrivals_read;
+	__u32 begin_seq = conn->seen_seq;
 
-	if (waiting && (__s32)(end_seq - last->end_seq) <= 0)
+	if ((__s32)(end_seq - begin_seq) <= 0)
 		return; /* nothing new: a FIN, or a segment that was merged */
-	if (waiting >= TW_ARRIVALS) {
+	conn->seen_seq = end_seq;
+	if (written - conn->arrivals_read >= TW_ARRIVALS) {
 		tw_count(TW_CNT_ARRIVAL_FULL);
 		return;
 	}
 	slot->ts_ns = bpf_ktime_get_ns();
+	slot->begin_seq = begin_seq;
 	slot->end_seq = end_seq;
 	conn->arrivals_written = written + 1;
 }
@@ -132,8 +133,8 @@ static __always_inline int on_reset(struct sock *sk, __u8 flag)
 
 	if (!sk)
 		return 0; /* an answer to a segment that belongs to no socket */
-	conn = tw_conn_find(sk);
-	if (conn)
+	conn = tw_conn_get(sk); /* one that nobody has used yet, too */
+	if (conn && conn->role != TW_ROLE_LISTENER)
 		conn->flags |= flag;
 	return 0;
 }

@@ -7,6 +7,8 @@ static __always_inline void charge(struct tw_task *t, __u64 now_ns, __u32 next_s
 {
 	__u64 spent = now_ns - t->since_ns;
 
+	if (t->state == TW_TASK_ENDED)
+		return;
 	t->version++;
 	barrier();
 	switch (t->state) {
@@ -26,14 +28,16 @@ static __always_inline void charge(struct tw_task *t, __u64 now_ns, __u32 next_s
 	t->version++;
 }
 
-static __always_inline int on_switch(struct task_struct *prev, struct task_struct *next)
+static __always_inline int on_switch(bool preempt, struct task_struct *prev,
+				     struct task_struct *next)
 {
 	struct tw_task *out = tw_task_get(prev);
 	struct tw_task *in = tw_task_get(next);
 	__u64 now_ns = 0;
 
 	if (out) {
-		bool runnable = prev->__state == TASK_RUNNING;
+		/* Preempted while it was about to sleep, it is still on a run queue. */
+		bool runnable = preempt || prev->__state == TASK_RUNNING;
 
 		now_ns = bpf_ktime_get_ns();
 		charge(out, now_ns, runnable ? TW_TASK_RUNNABLE : TW_TASK_SLEEPING);
@@ -60,7 +64,7 @@ static __always_inline int on_wakeup(struct task_struct *task)
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(prev, next);
+	return on_switch(preempt, prev, next);
 }
 
 SEC("?tp_btf/sched_wakeup")

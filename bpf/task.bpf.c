@@ -120,6 +120,7 @@ static __always_inline int on_exit(struct task_struct *task)
 	ev->account = t->account;
 	if (t->state == TW_TASK_ON_CPU)
 		ev->account.on_cpu_ns += now_ns - t->since_ns;
+	t->state = TW_TASK_ENDED;
 	tw_submit(ev);
 	return 0;
 }
@@ -198,7 +199,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	t = tw_task_get(task);
-	if (!t)
+	if (!t || t->state == TW_TASK_ENDED)
 		return 0;
 	info.pid = t->pid;
 	info.tid = t->tid;

@@ -8,11 +8,11 @@
 /* Arrival stamps that wait for their bytes to be read. A power of two. */
 #define TW_ARRIVALS 4
 
-/* Bytes up to end_seq became readable at ts_ns (Unix sockets: end_seq is not used). */
+/* Bytes [begin_seq, end_seq) became readable at ts_ns (Unix sockets: only ts_ns is used). */
 struct tw_arrival {
 	__u64 ts_ns;
+	__u32 begin_seq;
 	__u32 end_seq;
-	__u32 _pad;
 };
 
 enum tw_conn_flags {
@@ -22,6 +22,8 @@ enum tw_conn_flags {
 	TW_CONN_ACCEPTED = 1 << 3, /* accepted_ns was reported */
 	TW_CONN_SEQ_KNOWN = 1 << 4, /* copied_seq holds a value */
 	TW_CONN_CLOSED = 1 << 5, /* conns_by_address: only its own file may still use it */
+	TW_CONN_ENDED =
+		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
 };
 
 /*
@@ -41,6 +43,7 @@ struct tw_conn {
 	__u32 arrivals_written;
 	__u32 arrivals_read;
 	__u32 copied_seq; /* tcp_sock.copied_seq when in_bytes was last moved */
+	__u32 seen_seq; /* bytes before this were readable, stamped or not */
 	__u32 retransmits;
 	__u32 turn_bytes; /* bytes of this turn so far */
 	__u32 turn_capture; /* payload bytes that this turn may still take */
@@ -49,6 +52,7 @@ struct tw_conn {
 	__u8 family; /* enum tw_family */
 	__u8 flags; /* enum tw_conn_flags */
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
+	__u32 _pad;
 };
 
 struct tw_conns {
@@ -79,6 +83,8 @@ struct tw_conn *tw_conn_use_first(struct sock *sk, bool is_target);
  * an accepted connection whose handshake was seen.
  */
 __u64 tw_conn_accepted(struct sock *sk, struct tw_conn *conn, __u64 now_ns, __u8 *flags);
+/* A call failed on a connection with TW_CONN_ENDED: now its end is told. */
+void tw_conn_late_close(struct sock *sk, struct tw_conn *conn);
 /* A read returned 0: the peer of a Unix socket has closed (TCP says so by its states). */
 void tw_conn_peer_closed(struct tw_conn *conn);
 /* accept(2) returned the socket whose struct sock is at this address. */

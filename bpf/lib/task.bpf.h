@@ -10,6 +10,7 @@ enum tw_task_state {
 	TW_TASK_ON_CPU,
 	TW_TASK_RUNNABLE,
 	TW_TASK_SLEEPING,
+	TW_TASK_ENDED, /* its account was sent; it lives on until its parent has waited for it */
 };
 
 /* Present for the threads of a target, and for no others: its presence is the filter. */

@@ -91,6 +91,7 @@ struct Tracer::Impl {
   Result<> attach(const PlannedHook& hook, std::string* refused);
   Result<std::vector<std::byte>> run(std::string_view iterator) const;
   Result<> mark(std::span<const std::uint32_t> pids);
+  Result<> find_listeners();
   Result<> find_connections();
 };
 
@@ -167,10 +168,14 @@ Result<> Tracer::Impl::mark(std::span<const std::uint32_t> pids) {
   return {};
 }
 
+Result<> Tracer::Impl::find_listeners() {
+  if (auto done = run("find_listeners"); !done) return std::move(done).error();
+  return {};
+}
+
 Result<> Tracer::Impl::find_connections() {
-  for (const std::string_view iterator : {"find_listeners", "find_conns"}) {
-    if (auto done = run(iterator); !done) return std::move(done).error();
-  }
+  if (auto done = find_listeners(); !done) return done;
+  if (auto done = run("find_conns"); !done) return std::move(done).error();
   return {};
 }
 
@@ -187,16 +192,26 @@ Result<Tracer> Tracer::create(const TracerConfig& config,
   impl->config = config;
   impl->plan = plan;
   if (auto loaded = impl->load(refused); !loaded) return std::move(loaded).error();
-  // Processes first: whatever a marked thread creates is then marked by its creation.
-  for (const bool process : {true, false}) {
+  const auto attach_all = [&](auto&& wanted) -> Result<> {
     for (const PlannedHook& hook : plan.hooks) {
-      if ((hook.hook->group == HookGroup::Process) != process) continue;
-      if (auto done = impl->attach(hook, refused); !done) return std::move(done).error();
+      if (!wanted(hook.hook->group)) continue;
+      if (auto done = impl->attach(hook, refused); !done) return done;
     }
-    if (!process) continue;
-    if (auto done = impl->mark(config.pids); !done) return std::move(done).error();
+    return {};
+  };
+  // Processes first: whatever a marked thread creates is then marked by its creation. Listeners
+  // before anything is read or written: a connection that is used before its listener is known
+  // would be taken for an outgoing one.
+  auto done = attach_all([](HookGroup group) { return group == HookGroup::Process; });
+  if (done) done = impl->mark(config.pids);
+  if (done) done = attach_all([](HookGroup group) { return group == HookGroup::Conn; });
+  if (done) done = impl->find_listeners();
+  if (done) {
+    done = attach_all(
+        [](HookGroup group) { return group != HookGroup::Process && group != HookGroup::Conn; });
   }
-  if (auto done = impl->find_connections(); !done) return std::move(done).error();
+  if (done) done = impl->find_connections();
+  if (!done) return std::move(done).error();
   return Tracer(std::move(impl));
 }
 

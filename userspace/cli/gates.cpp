@@ -90,6 +90,12 @@ Result<> check_gates(const std::vector<Gate>& gates, std::int64_t max_loss, cons
   }
   std::string failed;
   for (const Gate& gate : gates) {
+    if (total.server.matched + total.server.unmatched == 0 && gate.metric != "rps" &&
+        gate.metric != "lost") {
+      return Error(
+          ErrorCode::Gate, fmt::format("--fail-if '{}': no requests were measured", gate.text),
+          "nothing that passes without one is a check; the report says why there were none");
+    }
     const double found = measure(gate.metric, total);
     const bool beyond = gate.greater ? found > gate.value : found < gate.value;
     if (!beyond && !(gate.or_equal && found == gate.value)) continue;

@@ -345,6 +345,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
     if (app->count("--format") > 0) o.format_given = true;
   }
   if (o.command == Command::Record) o.profile = true;
+  if (p.app->count("--duration") > 0 && o.duration_ns == 0) {
+    return usage("-d 0: that is no time at all; without -d it goes on until Ctrl-C");
+  }
   if (o.profile && o.duration_ns == 0 && o.run.empty() && o.command == Command::Trace) {
     o.duration_ns = 10 * kNsPerSec;
   }

@@ -53,7 +53,7 @@ struct Options {
   Ns slow_ns = 0;  // 0: no threshold
   std::uint32_t sample_per_second = 50;
   bool client_address = false;
-  std::uint32_t top = 10;
+  std::uint32_t top = 0;  // 0: at most 10, and no more than the screen has room for
   When colour = When::Auto;
   bool ascii = false;
   bool quiet = false;

@@ -58,7 +58,10 @@ std::unique_ptr<Sink> final_report(const Options& o, int fd) {
       to_file ? Style{.colour = false, .charset = style_for(o, fd).charset} : style_for(o, fd);
   report.report.width = size.columns;
   report.report.height = size.rows;
-  report.report.top = o.top;
+  if (o.top > 0) {
+    report.report.top = o.top;
+    report.report.fewest = o.top;  // asked for: the screen may scroll
+  }
   return std::make_unique<ReportSink>(std::move(report));
 }
 

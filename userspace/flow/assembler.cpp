@@ -259,6 +259,9 @@ void Assembler::quiet(const Stream& responses) {
 
 void Assembler::close(Failure failure, const Stream& requests, const Stream& responses) {
   emit_ended();
+  // Where nothing is known of the protocol, a last message that wants no answer is no failure.
+  const bool one_way = failure == Failure::ClientAbort || failure == Failure::NoResponse;
+  if (one_way && protocol_ == kUnknownProtocol) failure = Failure::None;
   for (Exchange& exchange : outstanding()) {
     end_request(exchange, requests.next(), requests);
     if (exchange.response_ended) {

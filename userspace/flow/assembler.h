@@ -16,6 +16,8 @@
 namespace tailwhy {
 
 /// What exchanges of one connection have in common.
+inline constexpr std::string_view kUnknownProtocol = "unknown";
+
 struct ConnFacts {
   std::uint64_t conn_id = 0;
   Role role = Role::Unknown;
@@ -86,7 +88,7 @@ class Assembler {
   FlowListener& listener_;
   FlowLosses& losses_;
   PendingBudget& budget_;
-  std::string_view protocol_ = "unknown";
+  std::string_view protocol_ = kUnknownProtocol;
   // Outstanding exchanges, oldest first, from first_ on: one nearly always. What lies before first_
   // has ended; the room is used again when all have.
   std::vector<Exchange> pending_;

@@ -66,7 +66,7 @@ void Conn::use(const ParserSpec* spec) {
   protocol_ = spec;
   parser_ = spec != nullptr ? spec->make() : std::make_unique<TurnParser>();
   mode_ = Mode::Parsed;
-  assembler_.set_protocol(spec != nullptr ? spec->name : "unknown");
+  assembler_.set_protocol(spec != nullptr ? spec->name : kUnknownProtocol);
 }
 
 void Conn::apply(ParseOutput& out) {
@@ -230,7 +230,7 @@ bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
   if (first_seen_ != FirstSeen::Asked || !untouched_ || side != Side::Request) return false;
   return std::none_of(parser_specs().begin(), parser_specs().end(),
                       [bytes](const ParserSpec* spec) {
-                        return spec->detect(Side::Request, bytes) != Confidence::No;
+                        return spec->detect(Side::Request, bytes) == Confidence::Yes;
                       });
 }
 
@@ -282,6 +282,9 @@ void Conn::on_shut(tw_dir dir, ParseOutput& out) {
   if (!peer_shut_first_ && !target_shut_first_) {
     (dir == TW_DIR_IN ? peer_shut_first_ : target_shut_first_) = true;
   }
+  // The peer's FIN may have overtaken what the target has not read yet: only the close ends that
+  // side.
+  if (dir == TW_DIR_IN) return;
   release_held(out);
   if (parser_ == nullptr) return;
   const Side side = side_of(dir);

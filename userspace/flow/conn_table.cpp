@@ -8,6 +8,8 @@ namespace tailwhy {
 
 namespace {
 
+constexpr std::size_t kClosedRemembered = 4096;
+
 Role role_of(std::uint8_t role) {
   switch (role) {
     case TW_ROLE_SERVER:
@@ -116,8 +118,10 @@ void ConnTable::on_event(const DataView& data) {
   }
   Conn* conn = find(data->conn_id);
   if (conn == nullptr) {
+    if (closed_.contains(data->conn_id)) return;
     // Its opening was lost: whatever it is, it is followed from here on.
     ++losses_.unannounced;
+    listener_.on_conn_start(ConnStart::Existing);
     ConnFacts facts;
     facts.conn_id = data->conn_id;
     conn = &add(std::move(facts), FirstSeen::Open);
@@ -126,7 +130,10 @@ void ConnTable::on_event(const DataView& data) {
 }
 
 void ConnTable::on_event(const tw_ev_arrival& arrival) {
-  if (Conn* conn = find(arrival.conn_id)) conn->on_arrival(arrival.offset_bytes, arrival.hdr.ts_ns);
+  Conn* conn = find(arrival.conn_id);
+  if (conn == nullptr) return;
+  const bool known = (arrival.offset_bytes & TW_ARRIVAL_UNKNOWN) == 0;
+  conn->on_arrival(arrival.offset_bytes & ~TW_ARRIVAL_UNKNOWN, known ? arrival.hdr.ts_ns : 0);
 }
 
 void ConnTable::on_event(const tw_ev_conn_shut& shut) {
@@ -144,6 +151,15 @@ void ConnTable::on_event(const tw_ev_conn_close& close) {
   by_use_.erase(found->second.place);
   conns_.erase(found);
   last_ = nullptr;
+  remember_closed(close.conn_id);
+}
+
+void ConnTable::remember_closed(std::uint64_t conn_id) {
+  if (!closed_.insert(conn_id).second) return;
+  closed_order_.push_back(conn_id);
+  if (closed_order_.size() <= kClosedRemembered) return;
+  closed_.erase(closed_order_.front());
+  closed_order_.pop_front();
 }
 
 void ConnTable::on_event(const tw_ev_retransmit& /*retransmit*/) {

@@ -5,9 +5,11 @@
 #include "flow/conn.h"
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace tailwhy {
@@ -53,6 +55,7 @@ class ConnTable {
   Conn& add(ConnFacts facts, FirstSeen first_seen);
   Conn* find(std::uint64_t conn_id);
   void make_room();
+  void remember_closed(std::uint64_t conn_id);
 
   FlowLimits limits_;
   FlowListener& listener_;
@@ -60,7 +63,11 @@ class ConnTable {
   PendingBudget budget_;
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
-  Conn* last_ = nullptr;             // events of one connection come in runs
+  // The last connections that ended: what a thread was sending while the peer reset the connection
+  // is told after its close.
+  std::unordered_set<std::uint64_t> closed_;
+  std::deque<std::uint64_t> closed_order_;
+  Conn* last_ = nullptr;  // events of one connection come in runs
   std::uint64_t last_id_ = 0;
   ParseOutput out_;
 };

@@ -48,7 +48,7 @@ class Stream {
   }
 
  private:
-  static constexpr std::size_t kArrivals = 5;
+  static constexpr std::size_t kArrivals = 10;
   struct Arrival {
     std::uint64_t offset;
     Ns at_ns;

@@ -14,7 +14,6 @@ constexpr std::size_t kNarrowest = 60;
 constexpr std::size_t kFewestDistributionRows = 5;  // fewer say nothing
 constexpr std::size_t kMostDistributionRows = 10;
 constexpr std::size_t kMostSyscallRows = 5;
-constexpr std::size_t kFewestRoutes = 3;
 
 std::string known(std::string_view text, const Page& page) {
   return text.empty() ? "?" : escape_terminal(text, 64, page.style.charset);
@@ -104,7 +103,7 @@ std::string format_report(const Report& total, const RunInfo& run, const ReportO
   const std::size_t fixed = head.size() + foot.size();
   const std::size_t room = options.height > fixed ? options.height - fixed : 0;
   const std::size_t routes =
-      std::clamp(room > 3 ? room - 3 : 0, std::min(kFewestRoutes, options.top), options.top);
+      std::clamp(room > 3 ? room - 3 : 0, std::min(options.fewest, options.top), options.top);
   Lines middle;
   append_apart(middle, routes_section(total, routes, page));
   if (room >= middle.size() + kFewestDistributionRows + 2) {

@@ -16,6 +16,7 @@ struct ReportOptions {
   std::size_t width = 100;  ///< columns; below 60 lines are cut
   std::size_t height = 40;  ///< lines to aim for: the distribution and most routes give way
   std::size_t top = 10;     ///< routes
+  std::size_t fewest = 3;   ///< of them, however small the screen
 };
 
 /// The whole report, with a line break at its end.

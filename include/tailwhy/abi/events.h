@@ -120,6 +120,9 @@ struct tw_ev_data {
 };
 TW_ABI_SIZE(struct tw_ev_data, 80);
 
+/* In offset_bytes: when the bytes from there on became readable is not known. */
+#define TW_ARRIVAL_UNKNOWN (1ull << 63)
+
 struct tw_ev_arrival {
 	struct tw_ev_hdr hdr; /* ts: the byte at offset became readable */
 	__u64 conn_id;

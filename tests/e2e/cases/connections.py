@@ -1,5 +1,8 @@
 """Many, short, old and odd connections: identity is the socket, whatever happens to its number."""
+import os
+import signal
 import socket
+import threading
 import time
 
 from harness.case import case, check, equal
@@ -223,8 +226,7 @@ def refused_and_reset(t):
         for _ in range(7):
             client = RawClient(t, server.address)
             client.get("/small").response()
-            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            client.close()
+            client.reset()
         server.wait_lines(27)
     same_requests("nginx", trace.requests(), server.lines(), ("path", "status", "bytes_out"))
     equal("502s", 20, trace.counts["server_errors"])
@@ -232,6 +234,65 @@ def refused_and_reset(t):
     # nginx stops asking a dead upstream for 10 s: at least once, not more often than it was asked
     check(1 <= refused <= 20, f"refused: {refused}")
     equal("reset by peers", 7, trace.summary["connections"]["reset_by_peer"])
+
+
+@case()
+def reset_in_accept_queue(t):
+    """clients that ask and reset before the server has accepted them: reset, and nothing stays open"""
+    server = nginx(t)
+    worker, = server.workers()
+    with t.trace(server.pid) as trace:
+        os.kill(worker, signal.SIGSTOP)
+        t.defer(lambda: os.kill(worker, signal.SIGCONT))
+        for number in range(10):
+            client = RawClient(t, server.address)
+            if number % 2:
+                client.get("/small")
+            time.sleep(0.02)
+            client.reset()
+        os.kill(worker, signal.SIGCONT)
+        RawClient(t, server.address).get("/small", "Connection: close").response()
+        time.sleep(0.2)
+    connections = trace.summary["connections"]
+    equal("open", connections["existing"], connections["open"])
+    equal("in flight", 0, trace.counts["in_flight"])
+    check(5 <= connections["reset_by_peer"] <= 10, f"{connections['reset_by_peer']} were reset")
+    equal("answered and not failed", 1, sum("error.type" not in r for r in trace.requests()))
+
+
+@case()
+def opened_during_attach(t):
+    """connections that are opened while the hooks are attached are the clients' and not outgoing ones"""
+    server = nginx(t)
+    clients = threading.Thread(target=lambda: load(
+        t, server.address, "-n", 4000, "-c", 8, "--per-connection", 40, "--rate", 2000, "--get",
+        "/small"))
+    clients.start()
+    time.sleep(0.3)
+    with t.trace(server.pid) as trace:
+        clients.join()
+        server.wait_lines(4000)
+    equal("outgoing calls", 0, len(trace.requests("client", None)))
+    seen = len(trace.requests())
+    check(1000 < seen < 4000, f"{seen} requests: this shows nothing")
+    logged = {line.id for line in server.lines()}
+    equal("not in the log", set(), trace.by_id().keys() - logged)
+
+
+@case()
+def answers_with_fin(t):
+    """outgoing calls whose answer and FIN come before the target reads: answered, with all their bytes"""
+    behind = delay_server(t)
+    # nginx asks its upstream with HTTP/1.0 and closes, unless it is told otherwise
+    front = nginx(t, server=f"location /plain/ {{ proxy_pass http://{behind.address}/; }}")
+    with t.trace(front.pid) as trace:
+        load(t, front.address, "-n", 600, "-c", 8, "--get", "/plain/size/100", "--get",
+             "/plain/size/20000")
+        front.wait_lines(600)
+    equal("outgoing calls", 600, len(trace.requests("client")))
+    equal("failed", 0, trace.summary["client_requests"]["failed"])
+    same_requests("the upstream", trace.requests("client"), behind.lines(),
+                  ("method", "status", "bytes_out"))
 
 
 @case()

@@ -1,5 +1,6 @@
 """Load generators: exact counts over loopback, bounded in time."""
 import collections
+import socket
 
 from harness.case import Failure, check
 from harness.oracles import same_multiset
@@ -66,6 +67,11 @@ class RawClient:
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
         return self
+
+    def reset(self):
+        """Ends the connection by a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.socket.close()
 
     def get(self, path, *headers, method="GET", version="1.1", body=b""):
         lines = [f"{method} {path} HTTP/{version}", "Host: test", *headers]

@@ -339,3 +339,58 @@ TEST_CASE("bytes that a known protocol's parser cannot place are counted, once e
   flow.feed(b);
   CHECK(flow.table.losses().bytes_not_parsed == 570);
 }
+
+TEST_CASE("a FIN that overtakes unread bytes ends nothing before they are read", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk);
+  b.shut(1, TW_DIR_IN, 1500).in(1, 2000, kGet).out(1, 2100, kOk).close(1, 2200);
+  // an upstream that answers and closes, before the target looks
+  b.open(2, TW_ROLE_CLIENT).out(2, 1000, kGet).shut(2, TW_DIR_IN, 1500);
+  b.in(2, 2000, kOk).close(2, 2200);
+  b.open(3, TW_ROLE_CLIENT).out(3, 1000, "GET / HTTP/1.0\r\n\r\n").shut(3, TW_DIR_IN, 1500);
+  b.in(3, 2000, "HTTP/1.0 200 OK\r\n\r\npart").in(3, 2100, " and rest").close(3, 2200);
+  flow.feed(b);
+  CHECK(flow.matched == 4);
+  CHECK(flow.unmatched == 0);
+  for (const Request& request : flow.requests)
+    CHECK(request.failure == Failure::None);
+  CHECK(flow.requests.back().response_bytes == 32);
+  CHECK(flow.requests.back().end_rule == EndRule::Close);
+}
+
+TEST_CASE("what was being sent while the peer reset the connection is no new one", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).close(1, 1100, {.flags = TW_CLOSE_RST_IN});
+  b.out(1, 1110, kOk);
+  flow.feed(b);
+  CHECK(flow.table.losses().unannounced == 0);
+  CHECK(flow.in_flight_at_attach == 0);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].failure == Failure::ConnectionReset);
+}
+
+TEST_CASE("a last message of an unknown protocol is no failure", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, "\x10hello").out(1, 1100, "\x20welcome");
+  b.in(1, 2000, "\xe0").shut(1, TW_DIR_IN, 2100).close(1, 2200);
+  flow.feed(b);
+  CHECK(flow.matched == 1);
+  CHECK(flow.unmatched == 1);
+  CHECK(flow.requests.back().failure == Failure::None);
+}
+
+TEST_CASE("bytes whose arrival is not known take no other bytes' stamp", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER);
+  b.arrival(1, 2000, kGet.size() | TW_ARRIVAL_UNKNOWN);
+  b.in(1, 2000, std::string(kGet) + std::string(kGet), {.arrived_ns = 1500});
+  b.out(1, 2100, kOk).out(1, 2200, kOk);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(flow.requests[0].at.arrived == 1500);
+  CHECK(flow.requests[1].at.arrived == 0);
+}
