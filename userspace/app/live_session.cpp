@@ -147,14 +147,18 @@ void LiveSession::describe() {
 }
 
 void LiveSession::add_process(const Process& process, Baseline baseline) {
-  if (baseline == Baseline::Now && avoidance_.add(process.id.pid)) {
-    log_info("keeping off the CPUs that {} (pid {}) is pinned to", process.comm, process.id.pid);
-  }
   if (auto watched = exits_->add(process.id); !watched) log_debug("{}", watched.error().message());
   if (auto added = resources_->add(process.id, baseline); !added) {
     log_debug("{}", added.error().message());
   }
   processes_.insert_or_assign(process.id.pid, process);
+}
+
+void LiveSession::keep_off_their_cpus() {
+  std::vector<pid_t> pids;
+  for (const auto& [pid, process] : processes_)
+    pids.push_back(pid);
+  if (avoidance_.update(pids)) log_info("the target's threads are pinned: keeping off their CPUs");
 }
 
 Result<> LiveSession::watch() {
@@ -166,6 +170,7 @@ Result<> LiveSession::watch() {
   for (const auto& [pid, process] : processes) {
     add_process(process, spawned_ ? Baseline::Birth : Baseline::Now);
   }
+  keep_off_their_cpus();
   if (!processes_.empty()) {
     if (auto net = read_net_counters(proc_, processes_.begin()->first)) net_before_ = *net;
   }
@@ -485,6 +490,7 @@ void LiveSession::follow_targets() {
     analysis_->on_lifecycle({LifecycleEvent::Kind::TargetFound, mono_now(),
                              static_cast<std::uint32_t>(match.process.id.pid), match.process.comm});
   }
+  keep_off_their_cpus();
 }
 
 }  // namespace tailwhy

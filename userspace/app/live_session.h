@@ -93,6 +93,7 @@ class LiveSession final : private SideSource, private EventHandler {
   void follow_targets();
   void collect_syscalls(SideData& side);
   void end_gone_connections();
+  void keep_off_their_cpus();
   void record(const EventView& event);
   void start_programs_sample(Ns now_ns);
   void end_programs_sample();

@@ -8,16 +8,19 @@ CpuAvoidance::CpuAvoidance(const ProcFs& proc) : proc_(proc) {
   if (sched_getaffinity(0, sizeof(allowed_), &allowed_) != 0) CPU_ZERO(&allowed_);
 }
 
-bool CpuAvoidance::add(pid_t pid) {
+bool CpuAvoidance::update(const std::vector<pid_t>& pids) {
   if (!proc_.is_live() || CPU_COUNT(&allowed_) == 0) return false;
-  const auto threads = proc_.numbers(pid, "task");
-  if (!threads) return false;
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  cpu_set_t avoided = avoided_;
-  for (const pid_t tid : *threads) {
-    cpu_set_t cpus;
-    if (sched_getaffinity(tid, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) >= online) continue;
-    CPU_OR(&avoided, &avoided, &cpus);
+  cpu_set_t avoided;
+  CPU_ZERO(&avoided);
+  for (const pid_t pid : pids) {
+    const auto threads = proc_.numbers(pid, "task");
+    if (!threads) continue;
+    for (const pid_t tid : *threads) {
+      cpu_set_t cpus;
+      if (sched_getaffinity(tid, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) >= online) continue;
+      CPU_OR(&avoided, &avoided, &cpus);
+    }
   }
   if (CPU_EQUAL(&avoided, &avoided_)) return false;
   avoided_ = avoided;

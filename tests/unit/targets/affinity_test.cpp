@@ -51,15 +51,19 @@ TEST_CASE("affinity: CPUs that a target is pinned to are left to it", "[targets]
   on_a_thread([&] {
     const ProcFs proc;
     CpuAvoidance avoidance(proc);
-    CHECK_FALSE(avoidance.add(free.pid()));
+    CHECK_FALSE(avoidance.update({free.pid()}));
     cpu_set_t now = own_cpus();
     CHECK(CPU_EQUAL(&now, &all));
 
-    CHECK(avoidance.add(pinned.pid()));
+    CHECK(avoidance.update({free.pid(), pinned.pid()}));
     now = own_cpus();
     CHECK_FALSE(CPU_ISSET(0, &now));
     CHECK(CPU_COUNT(&now) == CPU_COUNT(&all) - 1);
-    CHECK_FALSE(avoidance.add(pinned.pid()));  // no news
+    CHECK_FALSE(avoidance.update({pinned.pid()}));  // no news
+
+    CHECK(avoidance.update({free.pid()}));  // the pinned one has ended
+    now = own_cpus();
+    CHECK(CPU_EQUAL(&now, &all));
   });
 }
 
@@ -79,9 +83,9 @@ TEST_CASE("affinity: where nothing would be left, nothing changes", "[targets][a
     CHECK(sched_setaffinity(0, sizeof(first), &first) == 0);
     const ProcFs proc;
     CpuAvoidance avoidance(proc);
-    avoidance.add(pinned.pid());
+    avoidance.update({pinned.pid()});
     const cpu_set_t now = own_cpus();
     CHECK(CPU_EQUAL(&now, &first));
-    CHECK_FALSE(avoidance.add(1 << 30));  // no such process
+    avoidance.update({1 << 30});  // no such process
   });
 }
