@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "bpf/feature_probe.h"
 #include "bpf/load_ladder.h"
+#include "sinks/terminal.h"
 
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -154,6 +155,19 @@ void LiveSession::add_process(const Process& process, Baseline baseline) {
   processes_.insert_or_assign(process.id.pid, process);
 }
 
+void LiveSession::on_keys() {
+  char keys[16];
+  // In the background the next key is somebody else's, and reading it would stop us.
+  const ssize_t size =
+      keys_are_ours(config_.keys_fd) ? ::read(config_.keys_fd, keys, sizeof(keys)) : 0;
+  if (size <= 0) {
+    source_->remove_fd(config_.keys_fd);
+  } else if (std::find(keys, keys + size, 'q') != keys + size) {
+    end_ = SessionEnd::Stopped;
+    source_->request_stop();
+  }
+}
+
 void LiveSession::keep_off_their_cpus() {
   std::vector<pid_t> pids;
   for (const auto& [pid, process] : processes_)
@@ -186,6 +200,9 @@ Result<> LiveSession::watch() {
   if (!signal_fd_) return Error::from_errno("watch for signals", errno);
   if (auto added = source_->add_fd(signal_fd_.get(), [this] { on_signal(); }); !added) return added;
 
+  if (config_.keys_fd >= 0) {
+    if (auto added = source_->add_fd(config_.keys_fd, [this] { on_keys(); }); !added) return added;
+  }
   if (config_.duration_ns != 0) {
     deadline_fd_ = make_timer(config_.duration_ns);
     auto added = source_->add_fd(deadline_fd_.get(), [this] {

@@ -44,6 +44,7 @@ struct LiveConfig {
   std::optional<FileOwner> record_owner;  ///< whose the recording shall be, if not ours
   /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
   void (*on_second_signal)(int) = nullptr;
+  int keys_fd = -1;   ///< a terminal whose keys are typed to us: q ends the run
   int ready_fd = -1;  ///< gets one line once everything is attached
   std::string command_line;
 };
@@ -94,6 +95,7 @@ class LiveSession final : private SideSource, private EventHandler {
   void collect_syscalls(SideData& side);
   void end_gone_connections();
   void keep_off_their_cpus();
+  void on_keys();
   void record(const EventView& event);
   void start_programs_sample(Ns now_ns);
   void end_programs_sample();

@@ -66,6 +66,21 @@ Result<std::vector<Gate>> gates_of(const Options& o) {
   return gates;
 }
 
+// Keys of the terminal while a live view is on it.
+class Keys {
+ public:
+  explicit Keys(bool wanted) : taken_(wanted && take_keys(STDIN_FILENO)) {}
+  Keys(const Keys&) = delete;
+  Keys& operator=(const Keys&) = delete;
+  ~Keys() {
+    if (taken_) give_back_keys();
+  }
+  [[nodiscard]] int fd() const { return taken_ ? STDIN_FILENO : -1; }
+
+ private:
+  bool taken_;
+};
+
 // Under sudo, who typed it: `report` shall read a recording without root.
 std::optional<FileOwner> sudo_user() {
   const auto number = [](const char* name) -> std::optional<uid_t> {
@@ -124,6 +139,7 @@ void leave_live_view_now(int signal_number) {
 void pause_live_view(int /*signal_number*/) {
   restore_terminal(STDOUT_FILENO);
   kill(getpid(), SIGSTOP);
+  take_keys(STDIN_FILENO);
   enter_live_screen(STDOUT_FILENO);
 }
 
@@ -137,6 +153,8 @@ Result<> trace(const Options& o) {
   LiveConfig config = live_config(o, *groups);
   config.on_second_signal = draws_live_view(o) ? leave_live_view_now : leave_now;
   if (draws_live_view(o)) std::signal(SIGTSTP, pause_live_view);
+  const Keys keys(draws_live_view(o) && o.run.empty());  // else they are the command's
+  config.keys_fd = keys.fd();
   auto session = LiveSession::create(std::move(config));
   if (!session) return std::move(session).error();
   LiveSession& live = **session;

@@ -180,7 +180,7 @@ Lines live_view(const LiveState& state, const Style& style, TerminalSize size) {
   add(7, brief(resources_section(now, page)));
   add(honesty_rank, brief(honesty_section(state.total, page)));
   add(10, brief(own_cost_section(now, page)));
-  add(11, {Line("Ctrl-C ends the run and prints the report", Tone::Dim)}, true);
+  add(11, {Line("q or Ctrl-C ends the run and prints the report", Tone::Dim)}, true);
   return layout(std::move(blocks), size.rows);
 }
 

@@ -20,6 +20,15 @@ std::size_t size_from_environment(const char* name, std::size_t otherwise) noexc
   return value && *value > 0 ? *value : otherwise;
 }
 
+// Async-signal-safe code needs it: how the terminal was before take_keys().
+termios typed_before{};
+volatile sig_atomic_t keys_fd = -1;
+
+// In a background job a change of the terminal would stop the process.
+void set_typing(int fd, const termios& how) noexcept {
+  if (keys_are_ours(fd)) (void)::tcsetattr(fd, TCSANOW, &how);
+}
+
 }  // namespace
 
 TerminalSize terminal_size(int fd) noexcept {
@@ -42,7 +51,26 @@ void resume_output(int fd) noexcept {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+bool keys_are_ours(int fd) noexcept {
+  return ::tcgetpgrp(fd) == ::getpgrp();
+}
+
+bool take_keys(int fd) noexcept {
+  if (!keys_are_ours(fd)) return false;
+  if (keys_fd < 0 && ::tcgetattr(fd, &typed_before) != 0) return false;
+  keys_fd = fd;
+  termios raw = typed_before;
+  raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  set_typing(fd, raw);
+  return true;
+}
+
+void give_back_keys() noexcept {
+  if (keys_fd >= 0) set_typing(keys_fd, typed_before);
+}
+
 void restore_terminal(int fd) noexcept {
+  give_back_keys();
   resume_output(fd);
   pollfd poll_fd{fd, POLLOUT, 0};
   if (::poll(&poll_fd, 1, 200) != 1) return;

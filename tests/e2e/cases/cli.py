@@ -5,6 +5,7 @@ import pty
 import select
 import shutil
 import signal
+import termios
 import time
 
 from harness.case import case, check, equal
@@ -204,8 +205,17 @@ def report_through_a_link(t):
 
 @case()
 def live_view(t):
-    """at a terminal: redrawn in place, within its width, and the screen is given back"""
+    """at a terminal: redrawn in place, within its width; after Ctrl-C or q the screen and its keys are given back"""
     server = nginx(t)
+    for key in (b"\x03", b"q"):
+        watch_live_view(t, server, key)
+
+
+def shows_typing(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+def watch_live_view(t, server, key):
     ready, writer = os.pipe()
     os.set_inheritable(writer, True)
     pid, terminal = pty.fork()
@@ -216,18 +226,22 @@ def live_view(t):
     t.defer(lambda: os.close(terminal))
     os.close(writer)
     os.set_blocking(terminal, False)
+    check(shows_typing(terminal), "this terminal never shows what is typed")
     check(select.select([ready], [], [], 20)[0], f"not attached: {read_terminal(terminal, 0.1)!r}")
     os.close(ready)
     output = b""
     load(t, server.address, "-n", 400, "-c", 4, "--get", "/small")
+    os.write(terminal, b"x")  # means nothing, and does not appear
     output += read_terminal(terminal, 2.5)
     check(b"/small" in output, f"no route in the live view: {output[-600:]!r}")
     check(b"\x1b[" in output, "nothing was redrawn")
-    os.write(terminal, b"\x03")  # Ctrl-C as a terminal sends it
+    check(not shows_typing(terminal), "what is typed is shown in the view")
+    os.write(terminal, key)
     after = read_terminal(terminal, 3)
     _, status = os.waitpid(pid, 0)
     equal("exit code", 0, os.waitstatus_to_exitcode(status))
-    check(b"400" in after, f"no summary after Ctrl-C: {after[-800:]!r}")
+    check(b"400" in after, f"no summary after {key!r}: {after[-800:]!r}")
+    check(shows_typing(terminal), "what is typed is not shown any more")
     for on, off in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h")):
         if on in output:
             check(off in after, f"{on!r} was not taken back")
