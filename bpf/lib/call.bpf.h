@@ -82,7 +82,10 @@ static __always_inline __u32 mmsg_index(struct tw_task *task, struct pt_regs *re
 static __always_inline bool tw_cursor_init(struct tw_cursor *cur, struct task_struct *current,
 					   struct tw_task *task)
 {
-	struct user_msghdr msg;
+	struct {
+		__u64 iov;
+		__u64 count;
+	} vector; /* of a struct user_msghdr: the stack has no room for the whole */
 	struct pt_regs *regs;
 	__u64 msg_addr;
 
@@ -129,10 +132,11 @@ static __always_inline bool tw_cursor_init(struct tw_cursor *cur, struct task_st
 	default:
 		return false;
 	}
-	if (bpf_probe_read_user(&msg, sizeof(msg), (void *)msg_addr))
+	if (bpf_probe_read_user(&vector, sizeof(vector),
+				(void *)(msg_addr + offsetof(struct user_msghdr, msg_iov))))
 		return false;
-	cur->iov = (__u64)msg.msg_iov;
-	cur->iov_left = msg.msg_iovlen;
+	cur->iov = vector.iov;
+	cur->iov_left = vector.count;
 	return tw_cursor_next(cur);
 }
 
