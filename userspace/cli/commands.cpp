@@ -166,7 +166,6 @@ Result<> trace(const Options& o) {
   progress.stop();
   if (!ended) return std::move(ended).error();
   if (*ended == SessionEnd::TargetsGone) {
-    log_notice(o, live.last_exit());
     const Report& total = live.total();
     if (total.server.seen + total.client.seen + total.connections.opened +
             total.connections.existing ==
@@ -174,6 +173,7 @@ Result<> trace(const Options& o) {
       return Error(ErrorCode::NotFound, live.last_exit() + ": before it did anything",
                    "is it the process that serves? a master's children are traced with it");
     }
+    log_notice(o, live.last_exit());
   }
   if (o.command == Command::Record) {
     log_notice(o, fmt::format("{}: {} events, {} requests; next: tailwhy report {}", o.output,

@@ -71,7 +71,10 @@ Result<> check_output(const std::string& path) {
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (::access(folder.c_str(), W_OK) == 0) return {};
   if (::access(path.c_str(), W_OK) == 0 && is_special_file(path)) return {};
-  return Error::from_errno("write " + path, errno, ErrorCode::Io);
+  const int err = errno;
+  Error error = Error::from_errno("write " + path, err, ErrorCode::Io);
+  if (err == ENOENT) return std::move(error).with_hint("make the directory first");
+  return error;
 }
 
 Result<AsyncWriter> open_output(const std::string& path, const AsyncWriterOptions& options) {

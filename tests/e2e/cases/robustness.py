@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from harness.case import case, check, equal
+from harness.context import wait_until
 from harness.loads import RawClient, load
 from harness.oracles import same_requests
 from harness.servers import delay_server, nginx
@@ -195,6 +196,25 @@ def broken_recordings(t):
                 check(done.stderr.strip(), f"{what}: {seen} of 500 requests and not a word")
     missing = t.tailwhy("report", t.folder / "none.tw")
     check(missing.returncode in (1, 2, 3) and "none.tw" in missing.stderr, f"{missing}")
+
+
+@case()
+def recording_on_full_disk(t):
+    """a recording that may grow no further: exit code 1 and a reason, and what is in the file can be read"""
+    server = delay_server(t)
+    recording = t.folder / "run.twcap"
+    recorder = t.start([t.tool("prlimit"), "--fsize=60000", t.settings.binary, "record", "-p",
+                        server.pid, "-o", recording, "-d", "20s"], "recorder")
+    wait_until("it is recording", lambda: recording.exists() and recording.stat().st_size > 0)
+    load(t, server.address, "-n", 20_000, "-c", 4, "--limit", 15, "--get", "/size/100")
+    recorder.signal(signal.SIGINT)
+    equal(f"exit code: {recorder.errors()}", 1, recorder.wait())
+    check("File too large" in recorder.errors() and "disk" in recorder.errors(), recorder.errors())
+    check(recording.stat().st_size <= 60_000, "the limit was not one")
+    done = t.tailwhy("report", recording, "--format", "json")
+    requests = json.loads(done.stdout)["requests"]
+    check(100 < requests["matched"] < 20_000, f"{requests['matched']} requests were recorded")
+    check("no end block" in done.stderr, done.stderr)
 
 
 @case()

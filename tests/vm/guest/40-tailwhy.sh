@@ -42,6 +42,7 @@ traced() {
 	equal "$traced_name: requests in flight" 0 "$(count_of in_flight)"
 	equal "$traced_name: server errors" 0 "$(count_of server_errors)"
 	equal "$traced_name: ring full" 0 "$(lost ring_full)"
+	equal "$traced_name: lost" 0 "$(sed -n 's/^  "lost": \([0-9]*\).*/\1/p' /out/summary.json)"
 	check "$traced_name: uses $traced_hook" uses "$traced_hook"
 }
 
