@@ -141,12 +141,26 @@ void ConnTable::on_event(const tw_ev_conn_shut& shut) {
 }
 
 void ConnTable::on_event(const tw_ev_conn_close& close) {
-  Conn* conn = find(close.conn_id);
-  if (conn == nullptr) return;
-  conn->on_close(close, out_);
+  if (find(close.conn_id) == nullptr) return;
   listener_.on_conn_end({.reset_by_peer = (close.flags & TW_CLOSE_RST_IN) != 0,
                          .reset_by_target = (close.flags & TW_CLOSE_RST_OUT) != 0,
                          .timed_out = (close.flags & TW_CLOSE_TIMEOUT) != 0});
+  if ((close.flags & TW_CLOSE_RST_IN) != 0) {
+    reset_.push_back(close);
+  } else {
+    end(close);
+  }
+}
+
+void ConnTable::end_reset() {
+  for (const tw_ev_conn_close& close : std::exchange(reset_, {}))
+    end(close);
+}
+
+void ConnTable::end(const tw_ev_conn_close& close) {
+  Conn* conn = find(close.conn_id);
+  if (conn == nullptr) return;
+  conn->on_close(close, out_);
   const auto found = conns_.find(close.conn_id);
   by_use_.erase(found->second.place);
   conns_.erase(found);
@@ -171,6 +185,7 @@ void ConnTable::on_event(const tw_ev_io_error& error) {
 }
 
 void ConnTable::on_tick(Ns now_ns) {
+  end_reset();
   for (auto& [id, entry] : conns_) {
     if (entry.conn->wants_tick()) entry.conn->on_tick(now_ns);
   }
@@ -185,6 +200,7 @@ std::vector<std::uint64_t> ConnTable::unix_connections() const {
 }
 
 void ConnTable::finish() {
+  end_reset();
   for (auto& [id, entry] : conns_)
     entry.conn->finish(out_);
 }

@@ -56,6 +56,8 @@ class ConnTable {
   Conn* find(std::uint64_t conn_id);
   void make_room();
   void remember_closed(std::uint64_t conn_id);
+  void end(const tw_ev_conn_close& close);
+  void end_reset();
 
   FlowLimits limits_;
   FlowListener& listener_;
@@ -63,8 +65,10 @@ class ConnTable {
   PendingBudget budget_;
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
-  // The last connections that ended: what a thread was sending while the peer reset the connection
-  // is told after its close.
+  // Connections that their peers reset since the last tick: what a thread was sending meanwhile is
+  // told after the close, so they end with the tick.
+  std::vector<tw_ev_conn_close> reset_;
+  // The last connections that ended, for what comes later still.
   std::unordered_set<std::uint64_t> closed_;
   std::deque<std::uint64_t> closed_order_;
   Conn* last_ = nullptr;  // events of one connection come in runs

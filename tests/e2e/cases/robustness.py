@@ -332,7 +332,9 @@ def target_is_untouched(t):
         load(t, server.address, "-n", 500, "-c", 4, "--get", "/small")
         server.wait_lines(500)
     equal("workers", [worker], server.workers())
-    time.sleep(0.1)
-    equal("files of the worker", before, sorted(os.listdir(f"/proc/{worker}/fd")))
+    end = time.monotonic() + 5
+    while before != (after := sorted(os.listdir(f"/proc/{worker}/fd"))) and time.monotonic() < end:
+        time.sleep(0.05)  # it has not closed its connections yet
+    equal("files of the worker", before, after)
     load(t, server.address, "-n", 100, "-c", 4, "--get", "/small")
     server.wait_lines(600)
