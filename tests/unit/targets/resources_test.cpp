@@ -251,7 +251,8 @@ TEST_CASE("resources: context switches, descriptors, threads and memory of a rea
   child.channel().say("go");
   REQUIRE(child.channel().hear() == "done");
   const ResourceSample after = sampler.sample(mono_now());
-  CHECK(after.interval.voluntary_switches >= 200);
+  // a sleeper that is preempted on its way to sleep is counted as forced, by the kernel too
+  CHECK(after.interval.voluntary_switches >= 180);
   CHECK(after.interval.voluntary_switches < 400);
   CHECK(after.levels.descriptors == before.levels.descriptors + 20);
   CHECK(after.levels.threads == 2);
