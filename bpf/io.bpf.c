@@ -99,6 +99,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 
 	if (!conn)
 		return 0;
+	if (task)
+		tw_task_at_call(current, task);
 	if (ret <= 0) {
 		if (task)
 			task->mmsg_index = 0;
@@ -107,6 +109,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		return 0;
 	}
 	call_init(&call, sk, conn, TW_DIR_OUT, ret, task);
+	if (tw_socket_flags(sk) & (1 << SOCK_NOSPACE))
+		call.flags |= TW_DATA_NO_SPACE;
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
 	tw_payload_send(&call, current, task, false);
 	return 0;
@@ -219,6 +223,8 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 	}
 	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return 0;
+	if (task)
+		tw_task_at_call(current, task);
 	call_init(&call, sk, conn, TW_DIR_IN, ret, task);
 	tcp = tw_tcp_of(sk);
 	if (tcp) {

@@ -35,6 +35,13 @@ static __always_inline void count_error(struct tw_task *task, __u16 nr, __u16 er
 		tw_count(TW_CNT_SYSCALL_MAP_FULL);
 }
 
+/* What healthy programs live with; the loader tells them apart in the table by call and errno. */
+static __always_inline bool is_expected(__u16 error)
+{
+	return error == EAGAIN || error == EINTR || error == ETIMEDOUT || error == EINPROGRESS ||
+	       error == ENOENT;
+}
+
 static __always_inline void on_accept(struct task_struct *task, __u32 fd)
 {
 	__u64 sk = tw_sk_of_fd(task, fd);
@@ -61,8 +68,14 @@ static __always_inline int on_sys_exit(struct pt_regs *regs, long ret)
 	if (ret < -ERRNO_LAST || (__s64)nr < 0)
 		return 0;
 	task = tw_task_get(bpf_get_current_task_btf());
-	if (task)
-		count_error(task, nr, -ret);
+	if (!task)
+		return 0;
+	count_error(task, nr, -ret);
+	if (!is_expected(-ret)) {
+		task->failed_calls++;
+		task->failed_nr = nr;
+		task->failed_error = -ret;
+	}
 	return 0;
 }
 

@@ -61,6 +61,22 @@ __hidden struct tw_task *tw_task_mark(struct task_struct *task)
 	return t;
 }
 
+__hidden void tw_task_send_failed(struct tw_task *t)
+{
+	struct tw_ev_call_errors *ev =
+		tw_reserve(bpf_ktime_get_ns(), CALL_ERRORS, struct tw_ev_call_errors);
+
+	if (!ev)
+		return;
+	ev->pid = t->pid;
+	ev->tid = t->tid;
+	ev->count = t->failed_calls;
+	ev->nr = t->failed_nr;
+	ev->error = t->failed_error;
+	t->failed_calls = 0;
+	tw_submit(ev);
+}
+
 static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct tw_ev_task_fork *ev;

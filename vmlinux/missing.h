@@ -27,6 +27,9 @@
 #define RCV_SHUTDOWN  1
 #define SEND_SHUTDOWN 2
 
+/* include/linux/net.h: bit of socket.flags */
+#define SOCK_NOSPACE 2
+
 /* include/linux/socket.h */
 #define MSG_OOB	     0x1
 #define MSG_PEEK     0x2
@@ -36,9 +39,16 @@
 /* include/uapi/linux/stat.h */
 #define S_IFMT	 00170000
 #define S_IFSOCK 0140000
+#define S_IFREG	 0100000
+#define S_IFBLK	 0060000
+#define S_IFIFO	 0010000
+
+/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC 0x09041934
 
 /* include/linux/sched.h */
 #define TASK_RUNNING   0
+#define TASK_STOPPED_BITS 0x000c /* __TASK_STOPPED | __TASK_TRACED */
 #define PF_IO_WORKER   0x00000010
 #define PF_KTHREAD     0x00200000
 #define PF_USER_WORKER 0x00004000
@@ -51,6 +61,8 @@
 #define EAGAIN	     11
 #define EPIPE	     32
 #define ENOSYS	     38
+#define EINPROGRESS  115
+#define ENOENT	     2
 #define ECONNRESET   104
 #define ETIMEDOUT    110
 #define ECONNREFUSED 111
@@ -59,16 +71,22 @@
 /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define NR_read	     0
 #define NR_write     1
+#define NR_pread64   17
+#define NR_pwrite64  18
 #define NR_readv     19
 #define NR_writev    20
 #define NR_sendfile  40
+#define NR_connect   42
 #define NR_sendto    44
 #define NR_recvfrom  45
 #define NR_sendmsg   46
 #define NR_recvmsg   47
 #define NR_accept    43
+#define NR_futex     202
 #define NR_splice    275
 #define NR_accept4   288
+#define NR_preadv    295
+#define NR_pwritev   296
 #define NR_recvmmsg  299
 #define NR_sendmmsg  307
 #define NR_preadv2   327

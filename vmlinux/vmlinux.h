@@ -106,6 +106,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct signal_struct {
 	atomic_t live;
 	struct pid *pids[4];
@@ -122,6 +126,14 @@ struct files_struct {
 
 struct io_uring_task;
 
+struct sched_info {
+	unsigned long long run_delay;
+};
+
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
@@ -134,6 +146,9 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct files_struct *files;
 	struct io_uring_task *io_uring;
+	struct sched_info sched_info;
+	struct sched_entity se;
+	unsigned int in_iowait : 1;
 	char comm[16];
 };
 
@@ -143,7 +158,12 @@ struct page;
 
 /* files and sockets */
 
+struct super_block {
+	unsigned long s_magic;
+};
+
 struct inode {
+	struct super_block *i_sb;
 	unsigned short i_mode;
 	unsigned long i_ino;
 };
@@ -188,6 +208,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	atomic64_t skc_cookie;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -207,6 +228,7 @@ struct sk_buff_head {
 };
 
 struct socket {
+	unsigned long flags;
 	short type;
 	struct file *file;
 	struct sock *sk;

@@ -23,6 +23,13 @@ static __always_inline bool tw_is_stream(struct sock *sk)
 	return (family == AF_INET || family == AF_INET6) && TW_SK(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline unsigned long tw_socket_flags(struct sock *sk)
+{
+	struct socket *socket = TW_SK(sk, sk_socket);
+
+	return socket ? TW_SK(socket, flags) : 0;
+}
+
 /* NULL: not TCP. */
 static __always_inline struct tcp_sock *tw_tcp_of(struct sock *sk)
 {

@@ -13,16 +13,34 @@ enum tw_task_state {
 	TW_TASK_ENDED, /* its account was sent; it lives on until its parent has waited for it */
 };
 
+/* A stretch off the CPU that is going on, as it will be told (struct tw_ev_off_cpu). */
+struct tw_off {
+	__u64 on_ns;
+	__u64 off_ns;
+	__u64 woken_ns;
+	__u64 object;
+	__u32 waker_tid;
+	__u16 nr;
+	__u8 file; /* enum tw_file_kind */
+	__u8 flags; /* enum tw_off_flags */
+};
+
 /* Present for the threads of a target, and for no others: its presence is the filter. */
 struct tw_task {
 	__u32 pid; /* thread group, as /proc numbers it */
 	__u32 tid;
 	__u64 since_ns; /* of `state` */
 	struct tw_task_account account;
+	__u64 run_delay_ns; /* the kernel's own sums, when it left the CPU */
+	__u64 exec_ns;
+	struct tw_off off;
 	__u32 state; /* enum tw_task_state */
 	__u32 mmsg_index; /* which message of a sendmmsg or recvmmsg comes next */
 	__u64 mmsg_args; /* tells one such call from another */
 	__u32 version; /* odd while account, state and since_ns are being changed */
+	__u32 failed_calls; /* that no record has told of yet */
+	__u16 failed_nr; /* the last of them */
+	__u16 failed_error;
 	__u32 _pad;
 };
 
@@ -42,6 +60,24 @@ static __always_inline struct tw_task *tw_task_get(struct task_struct *task)
 
 /* Makes the thread a traced one; NULL (and counted) without memory. */
 struct tw_task *tw_task_mark(struct task_struct *task);
+
+/*
+ * A thread of a target makes a call, so it is on a CPU, but the switch to it was not told: kernels
+ * can keep to themselves what happens while a protected process is `current`, and that includes the
+ * switch away from it. Sets the account right from the kernel's own sums.
+ */
+void tw_task_missed_switch(struct task_struct *task, struct tw_task *t);
+/* Sends what calls of the thread failed since this was last done. */
+void tw_task_send_failed(struct tw_task *t);
+
+/* Before a socket call of the thread is told. */
+static __always_inline void tw_task_at_call(struct task_struct *current, struct tw_task *t)
+{
+	if (cfg.want_sched && t->state != TW_TASK_ON_CPU)
+		tw_task_missed_switch(current, t);
+	if (t->failed_calls)
+		tw_task_send_failed(t);
+}
 
 /* Does the thread work for a target? io_uring's workers are threads that no fork announces. */
 static __always_inline bool tw_is_target(struct task_struct *current, struct tw_task *task)

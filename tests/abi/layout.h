@@ -61,10 +61,20 @@
   X(tw_syscall_key, nr) X(tw_syscall_key, error) X(tw_syscall_count, count) \
   X(tw_syscall_count, last_ns)
 
+#define LAYOUT_OFF_CPU(X) \
+  X(tw_ev_off_cpu, hdr) X(tw_ev_off_cpu, on_ns) X(tw_ev_off_cpu, off_ns) \
+  X(tw_ev_off_cpu, woken_ns) X(tw_ev_off_cpu, object) X(tw_ev_off_cpu, pid) \
+  X(tw_ev_off_cpu, tid) X(tw_ev_off_cpu, waker_tid) X(tw_ev_off_cpu, nr) \
+  X(tw_ev_off_cpu, file) X(tw_ev_off_cpu, flags)
+#define LAYOUT_CALL_ERRORS(X) \
+  X(tw_ev_call_errors, hdr) X(tw_ev_call_errors, pid) X(tw_ev_call_errors, tid) \
+  X(tw_ev_call_errors, count) X(tw_ev_call_errors, nr) X(tw_ev_call_errors, error)
+
 #define LAYOUT(X) \
   LAYOUT_HDR(X) LAYOUT_CONN_OPEN(X) LAYOUT_DATA(X) LAYOUT_ARRIVAL(X) LAYOUT_CONN_SHUT(X) \
   LAYOUT_CONN_CLOSE(X) LAYOUT_RETRANSMIT(X) LAYOUT_IO_ERROR(X) LAYOUT_TASK_FORK(X) \
-  LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) LAYOUT_MAPS(X)
+  LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) \
+  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_MAPS(X)
 /* clang-format on */
 
 struct layout_row {

@@ -111,6 +111,8 @@ struct Trace {
   std::vector<tw_ev_task_fork> forks;
   std::vector<tw_ev_task_exec> execs;
   std::vector<tw_ev_task_exit> exits;
+  std::vector<tw_ev_off_cpu> offs;
+  std::vector<tw_ev_call_errors> call_errors;
   LossCounters losses{};
   std::uint64_t malformed = 0;
 

@@ -59,6 +59,19 @@ struct CloseOptions {
   std::uint32_t error = 0;
 };
 
+/// Fields of a stretch off the CPU.
+struct OffOptions {
+  Ns on_ns = 0;     // on a CPU from then on
+  Ns off_ns = 0;    // … until then
+  Ns woken_ns = 0;  // asleep until then
+  std::uint16_t nr = TW_NO_CALL;
+  std::uint8_t flags = 0;  // enum tw_off_flags
+  std::uint8_t file = TW_FILE_NONE;
+  std::uint64_t object = 0;
+  std::uint32_t waker_tid = 0;
+  std::uint32_t pid = 100;
+};
+
 class EventBuilder {
  public:
   EventBuilder& open(std::uint64_t conn, tw_role role, const OpenOptions& options = {}) {
@@ -184,6 +197,33 @@ class EventBuilder {
     event.exit_code = exit_code;
     event.process_ended = pid == tid ? 1 : 0;
     event.account = account;
+    return push(event);
+  }
+
+  /// Thread `tid` is on a CPU again at `at_ns`.
+  EventBuilder& off_cpu(std::uint32_t tid, Ns at_ns, const OffOptions& options) {
+    auto event = make<tw_ev_off_cpu>(TW_EV_OFF_CPU, at_ns);
+    event.on_ns = options.on_ns;
+    event.off_ns = options.off_ns;
+    event.woken_ns = options.woken_ns;
+    event.object = options.object;
+    event.pid = options.pid;
+    event.tid = tid;
+    event.waker_tid = options.waker_tid;
+    event.nr = options.nr;
+    event.file = options.file;
+    event.flags = options.flags;
+    return push(event);
+  }
+
+  EventBuilder& call_errors(
+      std::uint32_t tid, Ns at_ns, std::uint32_t count, std::uint16_t nr, std::uint16_t error) {
+    auto event = make<tw_ev_call_errors>(TW_EV_CALL_ERRORS, at_ns);
+    event.pid = 100;
+    event.tid = tid;
+    event.count = count;
+    event.nr = nr;
+    event.error = error;
     return push(event);
   }
 

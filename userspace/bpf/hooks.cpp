@@ -43,6 +43,7 @@ constexpr HookProgram kReset[] = {
 };
 constexpr HookProgram kSched[] = {
     {"switch_tp", {TW_FEAT_SCHED_TP}},
+    {"waking_tp", {TW_FEAT_SCHED_TP}},
     {"wakeup_tp", {TW_FEAT_SCHED_TP}},
     {"wakeup_new_tp", {TW_FEAT_SCHED_TP}},
 };

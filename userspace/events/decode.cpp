@@ -2,6 +2,8 @@
 // its size.
 #include "events/decode.h"
 
+#include "base/clock.h"
+
 #include <limits>
 
 namespace tailwhy {
@@ -30,6 +32,13 @@ bool consistent(const tw_ev_conn_shut& event) noexcept {
 }
 bool consistent(const tw_ev_io_error& event) noexcept {
   return is_dir(event.dir);
+}
+
+bool consistent(const tw_ev_off_cpu& event) noexcept {
+  const Ns on = event.hdr.ts_ns;
+  return event.on_ns <= on && event.off_ns <= on && event.woken_ns <= on &&
+         (event.off_ns == 0 || event.on_ns <= event.off_ns) &&
+         (event.woken_ns == 0 || event.off_ns <= event.woken_ns);
 }
 
 bool consistent(const tw_ev_data& event) noexcept {

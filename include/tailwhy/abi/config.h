@@ -14,7 +14,9 @@ struct tw_config {
 	__u8 want_accept; /* accept(2) is seen: remember its stamp */
 	__u8 conns_by_address; /* sockets are keys of a hash instead of having storage */
 	__u8 io_by_syscall; /* socket calls are seen when the system call returns, not within it */
+	__u8 want_sched; /* switches are seen */
+	__u8 _pad[3];
 };
-TW_ABI_SIZE(struct tw_config, 20);
+TW_ABI_SIZE(struct tw_config, 24);
 
 #endif

@@ -14,6 +14,8 @@
 	X(PAYLOAD_FAULT, "payload_fault", "calls whose buffer could not be read", 0)             \
 	X(ARRIVAL_FULL, "arrival_full", "segments whose arrival was not stamped: table full", 0) \
 	X(ACCEPT_MAP_FULL, "accept_map_full", "accept calls not remembered: map full", 0)        \
+	X(SWITCH_MISSED, "switch_missed",                                                        \
+	  "switches to a thread that the kernel told nobody of: from its own sums", 0)           \
 	X(PROGRAM_MISSED, "program_missed",                                                      \
 	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)
 

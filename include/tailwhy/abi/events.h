@@ -9,17 +9,20 @@
 #include "tailwhy/abi/base.h"
 
 /* X(number, NAME, struct suffix, what it says) */
-#define TW_EVENTS(X)                                                                           \
-	X(1, CONN_OPEN, conn_open, "a connection of the target was established or found open") \
-	X(2, DATA, data, "bytes crossed a socket boundary, with a bounded prefix of them")     \
-	X(3, ARRIVAL, arrival, "a later byte of one read became readable at its own time")     \
-	X(4, CONN_SHUT, conn_shut, "one side of a connection sent its FIN")                    \
-	X(5, CONN_CLOSE, conn_close, "a connection ended")                                     \
-	X(6, RETRANSMIT, retransmit, "TCP sent a segment of this connection again")            \
-	X(7, IO_ERROR, io_error, "a socket call failed")                                       \
-	X(8, TASK_FORK, task_fork, "a traced process created a process")                       \
-	X(9, TASK_EXEC, task_exec, "a traced process executed a new program")                  \
-	X(10, TASK_EXIT, task_exit, "a traced thread or process ended, with its accounts")
+#define TW_EVENTS(X)                                                                             \
+	X(1, CONN_OPEN, conn_open, "a connection of the target was established or found open")   \
+	X(2, DATA, data, "bytes crossed a socket boundary, with a bounded prefix of them")       \
+	X(3, ARRIVAL, arrival, "a later byte of one read became readable at its own time")       \
+	X(4, CONN_SHUT, conn_shut, "one side of a connection sent its FIN")                      \
+	X(5, CONN_CLOSE, conn_close, "a connection ended")                                       \
+	X(6, RETRANSMIT, retransmit, "TCP sent a segment of this connection again")              \
+	X(7, IO_ERROR, io_error, "a socket call failed")                                         \
+	X(8, TASK_FORK, task_fork, "a traced process created a process")                         \
+	X(9, TASK_EXEC, task_exec, "a traced process executed a new program")                    \
+	X(10, TASK_EXIT, task_exit, "a traced thread or process ended, with its accounts")       \
+	X(11, OFF_CPU, off_cpu, "a traced thread is back on a CPU: why and how long it was not") \
+	X(12, CALL_ERRORS, call_errors,                                                          \
+	  "system calls of a thread failed since its last socket call")
 
 enum tw_event_type {
 	TW_EV_NONE = 0,
@@ -99,6 +102,8 @@ enum tw_data_flags {
 	TW_DATA_ACCEPT_SEEN = 1 << 3, /* accepted_ns is the accept call, not the first use */
 	TW_DATA_CONT =
 		1 << 4, /* piece_off_bytes > 0: the call was announced by an earlier record */
+	TW_DATA_NO_SPACE =
+		1 << 5, /* OUT: the socket's buffer is full, the peer has to take some first */
 };
 
 struct tw_ev_data {
@@ -214,6 +219,55 @@ struct tw_ev_task_exit {
 	struct tw_task_account account;
 };
 TW_ABI_SIZE(struct tw_ev_task_exit, 64);
+
+/* What the descriptor of the call that a thread sleeps in stands for. */
+enum tw_file_kind {
+	TW_FILE_NONE = 0, /* the call has none, or it was not looked at */
+	TW_FILE_SOCKET = 1, /* object: conn_id, 0 for sockets that are not followed */
+	TW_FILE_REGULAR = 2, /* or a block device */
+	TW_FILE_PIPE = 3,
+	TW_FILE_ANON = 4, /* eventfd, timerfd, ... */
+	TW_FILE_OTHER = 5,
+};
+
+enum tw_off_flags {
+	TW_OFF_PREEMPTED = 1 << 0, /* it would have gone on: all the time it waited for a CPU */
+	TW_OFF_IO_WAIT = 1 << 1, /* the kernel says that it waits for a disk */
+	TW_OFF_FAULT = 1 << 2, /* in no system call: an access to memory */
+	TW_OFF_STOPPED = 1 << 3, /* by a signal or a debugger */
+	TW_OFF_NEW = 1 << 4, /* a thread that was just made: waker_tid made it */
+	TW_OFF_ESTIMATED = 1 << 5, /* a switch was not told of; from the kernel's own sums */
+	TW_OFF_COMPAT = 1 << 6, /* nr is a 32-bit program's */
+};
+
+#define TW_NO_CALL 0xffff
+
+/* One stretch off the CPU, told when it is over: on_ns <= off_ns <= woken_ns <= hdr.ts_ns. */
+struct tw_ev_off_cpu {
+	struct tw_ev_hdr hdr; /* ts: on a CPU again */
+	__u64 on_ns; /* on a CPU from then on, until off_ns; 0: not seen */
+	__u64 off_ns; /* 0: not seen */
+	__u64 woken_ns; /* asleep until then; 0: not seen */
+	__u64 object; /* futex: its address; socket: conn_id; else 0 */
+	__u32 pid;
+	__u32 tid;
+	__u32 waker_tid; /* thread of a target that woke it by a call made for that; 0: none such */
+	__u16 nr; /* system call that it was in, x86-64; TW_NO_CALL: none */
+	__u8 file; /* enum tw_file_kind */
+	__u8 flags; /* enum tw_off_flags */
+};
+TW_ABI_SIZE(struct tw_ev_off_cpu, 64);
+
+/* Told with the thread's next socket call; failures that healthy programs live with are not in it. */
+struct tw_ev_call_errors {
+	struct tw_ev_hdr hdr;
+	__u32 pid;
+	__u32 tid;
+	__u32 count; /* failing calls */
+	__u16 nr; /* of the last one */
+	__u16 error; /* errno of the last one */
+};
+TW_ABI_SIZE(struct tw_ev_call_errors, 32);
 
 /* Map formats read by the loader, not ring records. */
 

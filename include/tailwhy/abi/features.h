@@ -15,7 +15,7 @@
 	X(RETRANSMIT_TP, "retransmit_tp", "tcp:tcp_retransmit_skb", "4.16")                       \
 	X(RETRANSMIT_ERR, "retransmit_err", "whether an attempt to send again failed", "6.17")    \
 	X(RESET_TP, "reset_tp", "tcp:tcp_send_reset and tcp_receive_reset", "4.16")               \
-	X(SCHED_TP, "sched_tp", "sched:sched_switch, sched_wakeup, sched_wakeup_new", "2.6.28")   \
+	X(SCHED_TP, "sched_tp", "sched:sched_switch, _waking, _wakeup, _wakeup_new", "4.3")       \
 	X(PROCESS_TP, "process_tp", "sched:sched_process_fork, _exec, _exit", "2.6.28")           \
 	X(SYS_EXIT_TP, "sys_exit_tp", "raw_syscalls:sys_exit", "2.6.34")                          \
 	X(SK_STORAGE, "sk_storage", "socket storage in tracing programs", "5.11")                 \

@@ -28,7 +28,9 @@ EventBuilder one_of_each() {
       .io_error(1, TW_DIR_OUT, 7, 32)
       .fork(8, 100, 101, "worker")
       .exec(9, 101, "sh")
-      .exit(10, 101, 101, 256);
+      .exit(10, 101, 101, 256)
+      .off_cpu(101, 11, {.on_ns = 5, .off_ns = 6, .woken_ns = 8})
+      .call_errors(101, 12, 3, 2, 5);
   return b;
 }
 
