@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/inline_text.h"
+#include "model/budget.h"
 #include "model/endpoint.h"
 
 #include <array>
@@ -101,6 +102,20 @@ struct Request {
   bool accept_exact = false;  // at.accepted is the accept call, not the first use
   bool incomplete = false;    // bytes were lost or not parsed: fields may be unknown
   bool status_known = false;
+
+  Budget budget;  // adds up to duration()
+  // The system call in which it slept longest, of the part Other; 0xffff: none.
+  std::uint16_t other_call = 0xffff;
+  // Calls that the process made for it, until its response was complete.
+  std::uint32_t downstream_calls = 0;
+  const Endpoint* downstream_peer = nullptr;  // of the longest; null: none. As long as the callback
+  std::string_view downstream_protocol;       // of the longest; static text
+  // System calls of its thread that failed between its first read and last write; the expected ones
+  // are not counted. The last of them: number and errno.
+  std::uint32_t failed_calls = 0;
+  std::uint16_t failed_call = 0xffff;
+  std::uint16_t failed_error = 0;
+  std::uint32_t retransmits = 0;  // segments of its connection sent again meanwhile
 
   // Durations in ns. `x_known` says whether the two stamps were observed (and in order).
   [[nodiscard]] bool queue_known() const {
