@@ -64,11 +64,25 @@ __hidden void tw_conn_peer_closed(struct tw_conn *conn)
 	send_shut(conn, TW_DIR_IN);
 }
 
+static __always_inline void send_connect(struct tw_conn *conn, struct tw_task *task)
+{
+	struct tw_ev_conn_connect *ev =
+		tw_reserve(bpf_ktime_get_ns(), CONN_CONNECT, struct tw_ev_conn_connect);
+
+	if (!ev)
+		return;
+	ev->conn_id = conn->id;
+	ev->pid = task->pid;
+	ev->tid = task->tid;
+	tw_submit(ev);
+}
+
 /* A socket that nothing is known of: a client's or a listener that a target just made? */
 static __always_inline void on_new_socket(struct sock *sk, int oldstate, int newstate)
 {
 	__u8 role = newstate == TCP_SYN_SENT ? TW_ROLE_CLIENT : TW_ROLE_LISTENER;
 	struct tw_conn *conn;
+	struct tw_task *task;
 
 	if (cfg.conns_by_address && oldstate == TCP_SYN_RECV && newstate == TCP_ESTABLISHED &&
 	    tw_conn_open_role(sk) == TW_ROLE_SERVER) {
@@ -77,12 +91,16 @@ static __always_inline void on_new_socket(struct sock *sk, int oldstate, int new
 			conn->established_ns = bpf_ktime_get_ns();
 		return;
 	}
-	if ((newstate != TCP_SYN_SENT && newstate != TCP_LISTEN) || !tw_is_stream(sk) ||
-	    !tw_task_get(bpf_get_current_task_btf()))
+	if ((newstate != TCP_SYN_SENT && newstate != TCP_LISTEN) || !tw_is_stream(sk))
 		return;
-	tw_conn_follow(sk, role);
+	task = tw_task_get(bpf_get_current_task_btf());
+	if (!task)
+		return;
+	conn = tw_conn_follow(sk, role);
 	if (newstate == TCP_LISTEN)
 		tw_conn_listens(sk);
+	else if (conn)
+		send_connect(conn, task);
 }
 
 /* Runs in the process for connect and listen, in soft interrupts for the rest. */

@@ -104,6 +104,17 @@ static __always_inline void look_at_fd(struct task_struct *task, __u32 fd, struc
 	}
 }
 
+/*
+ * A mutex with waiters holds 2 (glibc, Go, Rust), and that is the value that they wait on. Condition
+ * variables, semaphores and parked threads wait on others.
+ */
+static __always_inline void look_at_futex(struct pt_regs *regs, struct tw_off *off)
+{
+	off->object = regs->di;
+	if ((__u32)regs->dx == 2)
+		off->flags |= TW_OFF_CONTENDED;
+}
+
 /* What the thread is doing while it goes to sleep: it is still `current`. */
 static __always_inline void look_at_sleep(struct task_struct *task, struct tw_off *off)
 {
@@ -126,7 +137,7 @@ static __always_inline void look_at_sleep(struct task_struct *task, struct tw_of
 	else if (waits_on_fd(nr))
 		look_at_fd(task, regs->di, off);
 	else if (nr == NR_futex)
-		off->object = regs->di;
+		look_at_futex(regs, off);
 }
 
 static __always_inline void send_off_cpu(struct tw_task *t, __u64 now_ns)

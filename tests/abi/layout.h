@@ -70,11 +70,15 @@
   X(tw_ev_call_errors, hdr) X(tw_ev_call_errors, pid) X(tw_ev_call_errors, tid) \
   X(tw_ev_call_errors, count) X(tw_ev_call_errors, nr) X(tw_ev_call_errors, error)
 
+#define LAYOUT_CONN_CONNECT(X) \
+  X(tw_ev_conn_connect, hdr) X(tw_ev_conn_connect, conn_id) X(tw_ev_conn_connect, pid) \
+  X(tw_ev_conn_connect, tid)
+
 #define LAYOUT(X) \
   LAYOUT_HDR(X) LAYOUT_CONN_OPEN(X) LAYOUT_DATA(X) LAYOUT_ARRIVAL(X) LAYOUT_CONN_SHUT(X) \
   LAYOUT_CONN_CLOSE(X) LAYOUT_RETRANSMIT(X) LAYOUT_IO_ERROR(X) LAYOUT_TASK_FORK(X) \
   LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) \
-  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_MAPS(X)
+  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_MAPS(X)
 /* clang-format on */
 
 struct layout_row {

@@ -113,6 +113,7 @@ struct Trace {
   std::vector<tw_ev_task_exit> exits;
   std::vector<tw_ev_off_cpu> offs;
   std::vector<tw_ev_call_errors> call_errors;
+  std::vector<tw_ev_conn_connect> connects;
   LossCounters losses{};
   std::uint64_t malformed = 0;
 

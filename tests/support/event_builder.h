@@ -216,6 +216,15 @@ class EventBuilder {
     return push(event);
   }
 
+  /// Thread `tid` begins to connect a socket.
+  EventBuilder& connect(std::uint64_t conn, std::uint32_t tid, Ns at_ns) {
+    auto event = make<tw_ev_conn_connect>(TW_EV_CONN_CONNECT, at_ns);
+    event.conn_id = conn;
+    event.pid = 100;
+    event.tid = tid;
+    return push(event);
+  }
+
   EventBuilder& call_errors(
       std::uint32_t tid, Ns at_ns, std::uint32_t count, std::uint16_t nr, std::uint16_t error) {
     auto event = make<tw_ev_call_errors>(TW_EV_CALL_ERRORS, at_ns);

@@ -21,6 +21,9 @@ Analysis::Analysis(std::vector<Sink*> sinks, FlowLimits limits)
 void Analysis::start(const RunInfo& info) {
   clock_ = info.clock;
   aggregator_.emplace(Aggregator::Moment{info.attached_ns, clock_.to_real(info.attached_ns)});
+  // Where the kernel side told of every switch: also a recording's.
+  const auto& hooks = info.hooks;
+  conns_.want_budgets(std::find(hooks.begin(), hooks.end(), "waking_tp") != hooks.end());
   losses_before_ = losses();
   for (Sink* sink : sinks_)
     sink->on_start(info);
@@ -41,6 +44,7 @@ void Analysis::on_event(const EventView& event) {
           on_lifecycle({LifecycleEvent::Kind::TargetExec, e->hdr.ts_ns, e->pid,
                         std::string(text_of(e->comm))});
         } else if constexpr (std::is_same_v<T, const tw_ev_task_exit*>) {
+          conns_.on_thread_exit(e->tid);
           if (e->process_ended != 0) {
             on_lifecycle({LifecycleEvent::Kind::TargetExit, e->hdr.ts_ns, e->pid, {}});
           }

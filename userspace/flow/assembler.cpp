@@ -39,7 +39,14 @@ bool Assembler::begin_request(const Message& message,
   request.pipeline_depth = static_cast<std::uint32_t>(pending());
   request.at.read_first = call.at_ns;
   request.at.read_last = call.at_ns;
-  if (facts_.role != Role::Client) request.at.arrived = requests.arrival_of(message.offset);
+  exchange.begin = call.account;
+  if (facts_.role != Role::Client) {
+    request.at.arrived = requests.arrival_of(message.offset);
+    if (ledger_.enabled() && request.queue_known()) {
+      request.budget.queued_ns =
+          ledger_.queued_while(call.tid, facts_.conn_id, request.at.arrived, call.at_ns);
+    }
+  }
   if (number_ == 1) {
     request.at.established = facts_.established;
     request.at.accepted = facts_.accepted;
@@ -95,7 +102,46 @@ void Assembler::end_response(Exchange& exchange,
     exchange.request.response_bytes = offset > begin ? offset - begin : 0;
     responses_end_ = std::max(responses_end_, offset);
   }
-  exchange.request.at.write_last = responses.call_of(offset == 0 ? 0 : offset - 1).at_ns;
+  const Call& call = responses.call_of(offset == 0 ? 0 : offset - 1);
+  exchange.request.at.write_last = call.at_ns;
+  exchange.end = call.account;
+}
+
+// The parts of its duration: what the connection's account grew by meanwhile. Stamps that
+// contradict each other (an answer before the request) leave less time than that, or none.
+void Assembler::account_for(Exchange& exchange) {
+  Request& request = exchange.request;
+  if (facts_.role == Role::Client) {
+    if (exchange.response_ended) {
+      ledger_.on_answered(work_, facts_.peer, protocol_, request.at.write_last);
+    }
+    return;
+  }
+  if (!ledger_.enabled() || !exchange.response_ended) return;
+  Budget& budget = request.budget;
+  budget.known = true;
+  const Ns queue = std::min(request.queue(), request.duration());
+  const Ns rest = request.duration() - queue;
+  Parts parts = exchange.end.time - exchange.begin.time;
+  parts.trim(rest);
+  parts[Part::Unattributed] += rest - parts.sum();
+  parts[Part::Queue] = queue;
+  budget.ns = parts.ns();
+  if (parts[Part::Unattributed] > 0) {
+    budget.gap = work_.gap == Gap::None ? Gap::Attach : work_.gap;
+  }
+  if (parts[Part::Other] > 0) request.other_call = work_.other.nr;
+  request.downstream_calls = exchange.end.downstream_calls - exchange.begin.downstream_calls;
+  if (request.downstream_calls > 0 && work_.downstream.ns > 0) {
+    request.downstream_peer = &work_.downstream.peer;
+    request.downstream_protocol = work_.downstream.protocol;
+  }
+  request.retransmits = exchange.end.retransmits - exchange.begin.retransmits;
+  request.failed_calls = exchange.end.failed_calls - exchange.begin.failed_calls;
+  if (request.failed_calls > 0) {
+    request.failed_call = work_.failed_call;
+    request.failed_error = work_.failed_error;
+  }
 }
 
 void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
@@ -104,6 +150,7 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   if (failure != Failure::None) request.failure = failure;
   request.peer = &facts_.peer;
   request.local = &facts_.local;
+  account_for(exchange);
   listener_.on_request(request);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "flow/exchange.h"
+#include "flow/ledger.h"
 #include "flow/listener.h"
 #include "flow/stream.h"
 #include "proto/parser.h"
@@ -39,8 +40,15 @@ class Assembler {
   Assembler(const ConnFacts& facts,
             FlowListener& listener,
             FlowLosses& losses,
-            PendingBudget& budget)
-      : facts_(facts), listener_(listener), losses_(losses), budget_(budget) {}
+            PendingBudget& budget,
+            Ledger& ledger,
+            Work& work)
+      : facts_(facts),
+        listener_(listener),
+        losses_(losses),
+        budget_(budget),
+        ledger_(ledger),
+        work_(work) {}
   ~Assembler() { budget_.used -= pending(); }
   Assembler(const Assembler&) = delete;
   Assembler& operator=(const Assembler&) = delete;
@@ -67,6 +75,9 @@ class Assembler {
   void close(Failure failure, const Stream& requests, const Stream& responses);
 
   [[nodiscard]] std::size_t pending() const { return pending_.size() - first_; }
+  /// The youngest request has not been received whole; one has not been answered whole.
+  [[nodiscard]] bool receiving() const { return pending() > 0 && !pending_.back().request_ended; }
+  [[nodiscard]] bool answering() const { return pending() > 0 && pending_[first_].response_begun; }
 
  private:
   bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
@@ -81,6 +92,7 @@ class Assembler {
   void end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests);
   std::span<Exchange> outstanding() { return std::span(pending_).subspan(first_); }
   void emit_ended();
+  void account_for(Exchange& exchange);
   void remove(std::size_t index);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 
@@ -88,6 +100,8 @@ class Assembler {
   FlowListener& listener_;
   FlowLosses& losses_;
   PendingBudget& budget_;
+  Ledger& ledger_;
+  Work& work_;
   std::string_view protocol_ = kUnknownProtocol;
   // Outstanding exchanges, oldest first, from first_ on: one nearly always. What lies before first_
   // has ended; the room is used again when all have.

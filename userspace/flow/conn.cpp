@@ -18,11 +18,15 @@ Conn::Conn(ConnFacts facts,
            FirstSeen first_seen,
            FlowListener& listener,
            FlowLosses& losses,
-           PendingBudget& budget)
+           PendingBudget& budget,
+           Ledger& ledger)
     : facts_(std::move(facts)),
       losses_(losses),
-      assembler_(facts_, listener, losses, budget),
+      ledger_(ledger),
+      work_{.conn_id = facts_.conn_id, .role = facts_.role},
+      assembler_(facts_, listener, losses, budget, ledger, work_),
       first_seen_(first_seen) {
+  ledger_.on_conn_begin(work_);
   // A socketpair: the target talks to itself, and neither end is a client.
   if (facts_.role == Role::Unknown && facts_.peer.family == Family::Unix) mode_ = Mode::Ignored;
 }
@@ -171,14 +175,15 @@ void Conn::release_held(ParseOutput& out) {
 // like.
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
-  const Call call{begin, data->offset_bytes + data->len_bytes, data->hdr.ts_ns, data->pid,
-                  data->tid};
+  const Call call{begin,           data->offset_bytes + data->len_bytes,
+                  data->hdr.ts_ns, data->pid,
+                  data->tid,       work_.account};
   if (begin != s.next()) {
     ++losses_.stream_gaps;
     assembler_.mark_incomplete();
     if (begin < s.next()) return false;
     if (parser_ != nullptr) {
-      s.add_call({s.next(), begin, data->hdr.ts_ns, data->pid, data->tid});
+      s.add_call({s.next(), begin, data->hdr.ts_ns, data->pid, data->tid, work_.account});
       parser_->skip(side, s.next(), begin - s.next(), {}, out);
       apply(out);
       assembler_.mark_incomplete();
@@ -235,6 +240,23 @@ bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
 }
 
 void Conn::on_data(const DataView& data, ParseOutput& out) {
+  const bool out_dir = data->dir == TW_DIR_OUT;
+  const bool first_piece = (data->flags & TW_DATA_CONT) == 0;
+  if (first_piece) {
+    const bool begins = out_dir && assembler_.pending() == 0;
+    ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
+  }
+  take(data, out);
+  const bool more = (data->flags & TW_DATA_MORE) != 0;
+  const bool outstanding = assembler_.pending() > 0 || held_ != nullptr;
+  ledger_.after_call(work_, data->tid, outstanding || more);
+  work_.receiving = assembler_.receiving() || held_ != nullptr;
+  if (out_dir) {
+    work_.sending = assembler_.answering() && (data->flags & TW_DATA_NO_SPACE) != 0;
+  }
+}
+
+void Conn::take(const DataView& data, ParseOutput& out) {
   out.clear();
   const Side side = side_of(static_cast<tw_dir>(data->dir));
   Stream& s = stream(side);

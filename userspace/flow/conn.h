@@ -30,12 +30,16 @@ class Conn {
        FirstSeen first_seen,
        FlowListener& listener,
        FlowLosses& losses,
-       PendingBudget& budget);
+       PendingBudget& budget,
+       Ledger& ledger);
+  Conn(const Conn&) = delete;
+  Conn& operator=(const Conn&) = delete;
 
   /// Bytes moved. `out` is scratch, cleared here; its secrets tell what of the payload a recording
   /// must not keep.
   void on_data(const DataView& data, ParseOutput& out);
   void on_arrival(std::uint64_t offset, Ns at_ns);
+  void on_retransmit() { ++work_.account.retransmits; }
   /// One side sent its FIN.
   void on_shut(tw_dir dir, ParseOutput& out);
   /// It is over: what is outstanding ends, unanswered if need be.
@@ -52,6 +56,7 @@ class Conn {
   /// Whether a tick could have something to do.
   [[nodiscard]] bool wants_tick() const { return protocol_ == nullptr && assembler_.pending() > 0; }
   [[nodiscard]] std::uint64_t bytes(tw_dir dir) const;
+  [[nodiscard]] Work& work() { return work_; }
 
  private:
   enum class Mode : std::uint8_t {
@@ -69,6 +74,7 @@ class Conn {
   };
 
   Side side_of(tw_dir dir) const;
+  void take(const DataView& data, ParseOutput& out);
   Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
   bool begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out);
   void first_request_bytes(const DataView& data, ParseOutput& out);
@@ -87,6 +93,8 @@ class Conn {
 
   ConnFacts facts_;
   FlowLosses& losses_;
+  Ledger& ledger_;
+  Work work_;
   Assembler assembler_;
   std::array<Stream, 2> streams_;
   std::unique_ptr<Parser> parser_;

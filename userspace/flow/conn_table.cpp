@@ -58,7 +58,9 @@ ConnFacts facts_of(const tw_ev_conn_open& open) {
 }  // namespace
 
 ConnTable::ConnTable(const FlowLimits& limits, FlowListener& listener)
-    : limits_(limits), listener_(listener) {
+    : limits_(limits),
+      listener_(listener),
+      ledger_([this](std::uint64_t id) { return work_of(id); }) {
   budget_.limit = limits.pending_requests;
 }
 
@@ -66,6 +68,7 @@ void ConnTable::make_room() {
   while (conns_.size() >= limits_.connections && !by_use_.empty()) {
     const auto oldest = conns_.find(by_use_.back());
     oldest->second.conn->evict();
+    ledger_.on_conn_end(oldest->second.conn->work());
     ++losses_.connections_evicted;
     by_use_.pop_back();
     conns_.erase(oldest);
@@ -80,8 +83,11 @@ Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
   if (entry.conn == nullptr) {
     by_use_.push_front(conn_id);
     entry.place = by_use_.begin();
+  } else {
+    ledger_.on_conn_end(entry.conn->work());
   }
-  entry.conn = std::make_unique<Conn>(std::move(facts), first_seen, listener_, losses_, budget_);
+  entry.conn =
+      std::make_unique<Conn>(std::move(facts), first_seen, listener_, losses_, budget_, ledger_);
   last_ = entry.conn.get();
   last_id_ = conn_id;
   return *last_;
@@ -97,8 +103,16 @@ Conn* ConnTable::find(std::uint64_t conn_id) {
   return last_;
 }
 
+Work* ConnTable::work_of(std::uint64_t conn_id) {
+  if (last_ != nullptr && last_id_ == conn_id) return &last_->work();
+  const auto found = conns_.find(conn_id);
+  return found == conns_.end() || found->second.conn == nullptr ? nullptr
+                                                                : &found->second.conn->work();
+}
+
 void ConnTable::on_event(const tw_ev_conn_open& open) {
   if ((open.flags & TW_OPEN_CONNECT_FAILED) != 0) {
+    ledger_.on_connect_failed(open.conn_id);
     listener_.on_conn_start(open.error == ECONNREFUSED ? ConnStart::Refused
                                                        : ConnStart::ConnectFailed);
     return;
@@ -161,6 +175,7 @@ void ConnTable::end(const tw_ev_conn_close& close) {
   Conn* conn = find(close.conn_id);
   if (conn == nullptr) return;
   conn->on_close(close, out_);
+  ledger_.on_conn_end(conn->work());
   const auto found = conns_.find(close.conn_id);
   by_use_.erase(found->second.place);
   conns_.erase(found);
@@ -176,7 +191,8 @@ void ConnTable::remember_closed(std::uint64_t conn_id) {
   closed_order_.pop_front();
 }
 
-void ConnTable::on_event(const tw_ev_retransmit& /*retransmit*/) {
+void ConnTable::on_event(const tw_ev_retransmit& retransmit) {
+  if (Conn* conn = find(retransmit.conn_id)) conn->on_retransmit();
   listener_.on_retransmit();
 }
 

@@ -30,6 +30,13 @@ class ConnTable {
   void on_event(const tw_ev_conn_close& close);
   void on_event(const tw_ev_retransmit& retransmit);
   void on_event(const tw_ev_io_error& error);
+  void on_event(const tw_ev_off_cpu& off) { ledger_.on_off_cpu(off); }
+  void on_event(const tw_ev_call_errors& errors) { ledger_.on_call_errors(errors); }
+  void on_event(const tw_ev_conn_connect& connect) { ledger_.on_connect(connect); }
+  void on_thread_exit(std::uint32_t tid) { ledger_.on_thread_exit(tid); }
+
+  /// Requests get a budget: the records of what threads do come too.
+  void want_budgets(bool wanted) { ledger_.enable(wanted); }
 
   void on_tick(Ns now_ns);
   /// The run ends. What is still outstanding stays in flight.
@@ -54,6 +61,7 @@ class ConnTable {
 
   Conn& add(ConnFacts facts, FirstSeen first_seen);
   Conn* find(std::uint64_t conn_id);
+  Work* work_of(std::uint64_t conn_id);
   void make_room();
   void remember_closed(std::uint64_t conn_id);
   void end(const tw_ev_conn_close& close);
@@ -63,6 +71,7 @@ class ConnTable {
   FlowListener& listener_;
   FlowLosses losses_;
   PendingBudget budget_;
+  Ledger ledger_;  // outlives the connections
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
   // Connections that their peers reset since the last tick: what a thread was sending meanwhile is

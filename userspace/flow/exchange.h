@@ -1,6 +1,7 @@
 // A request that has begun and not ended, with what is needed to end it.
 #pragma once
 
+#include "flow/parts.h"
 #include "model/request.h"
 
 #include <cstdint>
@@ -16,6 +17,8 @@ struct Exchange {
   bool request_lost = false;  // the parser lost its place in it: where it ends is not known
   bool response_begun = false;
   bool response_ended = false;
+  Account begin;  // of its connection, when its first byte was read
+  Account end;    // when the last byte of its response was written
 };
 
 /// The calls that moved the bytes of one direction, as far as stamps of messages need them.
@@ -25,6 +28,7 @@ struct Call {
   Ns at_ns = 0;  // the call returned
   std::uint32_t pid = 0;
   std::uint32_t tid = 0;
+  Account account;  // of the connection, then
 };
 
 }  // namespace tailwhy

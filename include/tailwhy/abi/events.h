@@ -22,7 +22,8 @@
 	X(10, TASK_EXIT, task_exit, "a traced thread or process ended, with its accounts")       \
 	X(11, OFF_CPU, off_cpu, "a traced thread is back on a CPU: why and how long it was not") \
 	X(12, CALL_ERRORS, call_errors,                                                          \
-	  "system calls of a thread failed since its last socket call")
+	  "system calls of a thread failed since its last socket call")                          \
+	X(13, CONN_CONNECT, conn_connect, "a thread of the target begins to connect")
 
 enum tw_event_type {
 	TW_EV_NONE = 0,
@@ -238,6 +239,7 @@ enum tw_off_flags {
 	TW_OFF_NEW = 1 << 4, /* a thread that was just made: waker_tid made it */
 	TW_OFF_ESTIMATED = 1 << 5, /* a switch was not told of; from the kernel's own sums */
 	TW_OFF_COMPAT = 1 << 6, /* nr is a 32-bit program's */
+	TW_OFF_CONTENDED = 1 << 7, /* futex: waits for a mutex, by the value that it waits on */
 };
 
 #define TW_NO_CALL 0xffff
@@ -268,6 +270,14 @@ struct tw_ev_call_errors {
 	__u16 error; /* errno of the last one */
 };
 TW_ABI_SIZE(struct tw_ev_call_errors, 32);
+
+struct tw_ev_conn_connect {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u32 pid;
+	__u32 tid;
+};
+TW_ABI_SIZE(struct tw_ev_conn_connect, 32);
 
 /* Map formats read by the loader, not ring records. */
 

@@ -1,0 +1,381 @@
+#include "flow/ledger.h"
+
+#include "flow/wait_class.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace tailwhy {
+
+Ledger::Thread& Ledger::thread(std::uint32_t tid) {
+  const auto found = threads_.find(tid);
+  if (found != threads_.end()) return found->second;
+  if (threads_.size() >= kThreads) {  // no process has so many: whichever it is, it comes again
+    threads_.erase(threads_.begin());
+    ++threads_forgotten_;
+  }
+  Thread& thread = threads_[tid];
+  thread.tid = tid;
+  return thread;
+}
+
+Work* Ledger::active(std::uint64_t conn_id) const {
+  if (conn_id == kNobody || conn_id == kUndecided) return nullptr;
+  Work* work = find_(conn_id);
+  return work != nullptr && work->active ? work : nullptr;
+}
+
+// A stretch of the thread counts for the connection that it worked for, if that one's account is at
+// this thread.
+void Ledger::charge(Thread& thread, const Stretch& stretch) {
+  if (stretch.begin == stretch.end) return;
+  const Ns length = stretch.end - stretch.begin;
+  if (stretch.owner == kUndecided) {
+    thread.undecided[stretch.part] += length;
+    return;
+  }
+  Work* work = active(stretch.owner);
+  if (work != nullptr && work->tid == thread.tid && stretch.end > work->upto) {
+    work->own[stretch.part] += stretch.end - std::max(stretch.begin, work->upto);
+  }
+}
+
+void Ledger::add(Thread& thread, Ns end, Part part) {
+  const bool anybodys = part == Part::Poll || part == Part::Unattributed;
+  charge(thread, thread.time.add(end, part, anybodys ? kNobody : thread.owner));
+}
+
+void Ledger::decide(Thread& thread, std::uint64_t owner) {
+  thread.time.decide(owner);
+  const Parts undecided = std::exchange(thread.undecided, {});
+  thread.owner = owner;
+  Work* work = active(owner);
+  if (work != nullptr && work->tid == thread.tid) work->own += undecided;
+}
+
+void Ledger::set_free(Thread& thread, bool after_answer) {
+  thread.free_since = thread.time.last();
+  thread.free_after_answer = after_answer;
+  thread.free_sums = thread.time.sums();
+}
+
+void Ledger::on_off_cpu(const tw_ev_off_cpu& off) {
+  if (!enabled_) return;
+  Thread& t = thread(off.tid);
+  if (!t.time.known()) {
+    t.time.begin(off.on_ns != 0 ? off.on_ns : off.off_ns != 0 ? off.off_ns : off.hdr.ts_ns);
+  }
+  if (off.on_ns > t.time.last()) add(t, off.on_ns, Part::Unattributed);  // a record was lost
+  add(t, off.off_ns, Part::OnCpu);
+  const bool preempted = (off.flags & TW_OFF_PREEMPTED) != 0;
+  if (!preempted && (off.flags & TW_OFF_NEW) == 0) {
+    const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
+    const Part part =
+        wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
+    if (part == Part::Poll) decide(t, kNobody);
+    const Ns asleep_from = t.time.last();
+    add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
+    Work* work = active(t.owner);
+    if (part == Part::Other && work != nullptr && t.time.last() - asleep_from > work->other.ns) {
+      work->other = {t.time.last() - asleep_from, off.nr};
+    }
+    if (part == Part::Poll) t.owner = kUndecided;
+  }
+  if (!preempted) {
+    if (active(t.owner) == nullptr && !waits_for_mutex(off)) set_free(t, false);
+    if (off.waker_tid != 0 && !waits_for_mutex(off)) hand_over(t, off.waker_tid, t.time.last());
+  }
+  add(t, off.hdr.ts_ns, Part::RunQueue);
+}
+
+// --- work that goes from thread to thread ---
+
+// The account of a connection at a moment that has just passed on the thread where it is kept.
+std::optional<Parts> Ledger::time_at(const Work& work, const Thread& thread, Ns at) {
+  const auto sums = thread.time.sums_at(at);
+  if (!sums || at < work.upto) return std::nullopt;
+  Parts own = work.own;
+  if (at > thread.time.last() && thread.owner == work.conn_id) {
+    own[Part::OnCpu] += at - thread.time.last();
+  }
+  thread.time.for_each_since(at, [&](const Stretch& stretch) {
+    if (stretch.owner != work.conn_id) return;
+    Parts later;
+    later[stretch.part] = stretch.end - std::max(stretch.begin, at);
+    own -= later;
+  });
+  Parts time = work.account.time;
+  time += share(work, own, *sums - work.then, at - work.upto);
+  return time;
+}
+
+Ledger::Handed* Ledger::handed_for(Thread& thread, const Work& work) {
+  for (Handed& handed : thread.handed) {
+    if (handed.conn_id == work.conn_id && handed.generation == work.generation) return &handed;
+  }
+  return nullptr;
+}
+
+// In the place of an older one for the same connection, or else of the oldest.
+void Ledger::hand(Thread& to, const Handed& handed) {
+  Handed* place = nullptr;
+  for (Handed& old : to.handed) {
+    if (old.conn_id == handed.conn_id) place = &old;
+  }
+  if (place == nullptr) {
+    place = std::min_element(to.handed.begin(), to.handed.end(),
+                             [](const Handed& a, const Handed& b) { return a.at < b.at; });
+  }
+  *place = handed;
+}
+
+// Whatever the waker worked for, it may have woken `to` to go on with it.
+void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns at) {
+  const auto found = threads_.find(waker);
+  if (found == threads_.end()) return;
+  const Thread& from = found->second;
+  if (const Work* work = active(from.time.owner_at(at, from.owner));
+      work != nullptr && work->tid == waker) {
+    if (const auto time = time_at(*work, from, at)) {
+      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums()});
+    }
+  }
+  for (const Handed& held : from.handed) {
+    const Work* work = active(held.conn_id);
+    if (work == nullptr || work->generation != held.generation || held.at > at) continue;
+    const auto sums = from.time.sums_at(at);
+    if (!sums || work->upto > at) continue;
+    Parts time = held.time;
+    time += *sums - held.sums;
+    hand(to, {held.conn_id, held.generation, at, time, to.time.sums()});
+  }
+}
+
+// --- accounts ---
+
+// An event loop that is idle while a request is outstanding waits for whoever has to act next.
+Part Ledger::poll_part(const Work& work) {
+  if (work.downstream_open > 0) return Part::Downstream;
+  return work.sending || work.receiving ? Part::Client : Part::Poll;
+}
+
+// `length` of a thread's time, in which it did `own` for the connection and `passed` in all.
+Parts Ledger::share(const Work& work, const Parts& own, const Parts& passed, Ns length) {
+  Parts parts = own;
+  parts.trim(length);
+  Ns rest = length - parts.sum();
+  const Ns idle = std::min(rest, passed[Part::Poll]);
+  rest -= idle;
+  const Ns unseen = std::min(rest, passed[Part::Unattributed]);
+  parts[poll_part(work)] += idle;
+  parts[Part::Unattributed] += unseen;
+  parts[Part::OtherRequests] += rest - unseen;
+  return parts;
+}
+
+// A thread made a call for the connection whose last call another one had made, and nothing told of a
+// hand-over: what is known is what the one did up to its last sign of life, and the other since it was
+// free to take the work.
+Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
+  Parts parts;
+  Ns left = work.upto;
+  if (const auto found = threads_.find(work.tid); found != threads_.end()) {
+    const ThreadTime& time = found->second.time;
+    left = std::clamp(time.last(), work.upto, at);
+    parts = share(work, work.own, time.sums() - work.then, left - work.upto);
+  }
+  const Ns taken = std::clamp(thread.free_since, left, at);
+  const auto then = taken == thread.free_since ? std::optional(thread.free_sums)
+                                               : thread.time.sums_at(taken);
+  Parts since = then ? thread.time.sums() - *then : Parts();
+  const Ns idle = std::exchange(since[Part::Poll], 0);
+  since[poll_part(work)] += idle;
+  since.trim(at - taken);
+  parts += since;
+  if (thread.free_after_answer && then) {
+    parts[Part::OtherRequests] += taken - left;  // it waited until the thread had answered
+  } else if (taken > left) {
+    parts[Part::Unattributed] += taken - left;
+    work.gap = Gap::HandOff;
+  }
+  return parts;
+}
+
+void Ledger::advance(Work& work, Thread& thread, Ns at) {
+  if (at > work.upto) {
+    Parts parts;
+    const Handed* handed = handed_for(thread, work);
+    if (handed != nullptr && handed->at >= work.upto && handed->at <= at) {
+      parts = handed->time - work.account.time;
+      Parts since = thread.time.sums() - handed->sums;
+      const Ns idle = std::exchange(since[Part::Poll], 0);
+      since[poll_part(work)] += idle;
+      parts += since;
+    } else if (work.tid == thread.tid) {
+      parts = share(work, work.own, thread.time.sums() - work.then, at - work.upto);
+      if (parts[Part::Unattributed] > 0) work.gap = Gap::Lost;
+    } else {
+      parts = from_elsewhere(work, thread, at);
+    }
+    parts.trim(at - work.upto);
+    parts[Part::Unattributed] += at - work.upto - parts.sum();
+    work.account.time += parts;
+  }
+  if (Handed* handed = handed_for(thread, work)) *handed = {};
+  work.tid = thread.tid;
+  work.upto = std::max(work.upto, at);
+  work.own = {};
+  work.then = thread.time.sums();
+}
+
+void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
+  if (!enabled_) return;
+  Thread& t = thread(tid);
+  if (!t.time.known()) {
+    t.time.begin(at);
+    set_free(t, false);
+  }
+  const bool asks = work.role == Role::Client;
+  const bool for_current = asks && begins && active(t.owner) != nullptr;
+  const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
+  if (active(t.owner) == nullptr) decide(t, owner);
+  add(t, at, Part::OnCpu);
+  Work* served = asks ? active(owner) : &work;
+  if (served == nullptr) return;
+  if (t.failed_calls > 0) {
+    served->account.failed_calls += std::exchange(t.failed_calls, 0);
+    served->failed_call = t.failed_call;
+    served->failed_error = t.failed_error;
+  }
+  if (!served->active) {
+    served->active = true;
+    ++served->generation;
+    served->tid = tid;
+    served->upto = at;
+    served->own = {};
+    served->then = t.time.sums();
+    served->gap = Gap::None;
+    served->other = {};
+    served->downstream = {};
+    return;
+  }
+  advance(*served, t, at);
+  if (asks && begins) serve(work, owner, at);
+}
+
+void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
+  if (!enabled_) return;
+  Thread& t = thread(tid);
+  const bool asks = work.role == Role::Client;
+  const std::uint64_t owner = asks ? work.serves : work.conn_id;
+  if (!asks) work.active = outstanding;
+  if (asks && !outstanding) release(work);
+  t.owner = active(owner) != nullptr ? owner : kUndecided;
+  if (t.owner == kUndecided) set_free(t, true);
+}
+
+// --- calls that the target makes ---
+
+void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
+  Work* served = active(owner);
+  if (served == nullptr) return;
+  ++served->account.downstream_calls;
+  if (work.counted && work.serves == owner) return;  // since it began to connect
+  release(work);
+  work.serves = owner;
+  work.counted = true;
+  work.began = at;
+  ++served->downstream_open;
+}
+
+void Ledger::release(Work& work) {
+  const std::uint64_t owner = std::exchange(work.serves, kNobody);
+  if (!std::exchange(work.counted, false)) return;
+  Work* served = find_(owner);
+  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+}
+
+void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at) {
+  if (!enabled_ || !work.counted) return;
+  Work* served = active(work.serves);
+  const Ns took = at > work.began ? at - work.began : 0;
+  if (served != nullptr && took > served->downstream.ns) {
+    served->downstream = {took, peer, protocol};
+  }
+}
+
+void Ledger::on_connect(const tw_ev_conn_connect& connect) {
+  if (!enabled_ || connects_.size() >= kConnects) return;
+  const auto found = threads_.find(connect.tid);
+  if (found == threads_.end()) return;
+  Thread& t = found->second;
+  const Ns at = connect.hdr.ts_ns;
+  const std::uint64_t owner = t.owner;
+  Work* served = active(owner);
+  if (served == nullptr) return;
+  add(t, at, Part::OnCpu);
+  advance(*served, t, at);
+  ++served->downstream_open;
+  connects_[connect.conn_id] = {owner, at};
+}
+
+void Ledger::on_conn_begin(Work& work) {
+  const auto found = connects_.find(work.conn_id);
+  if (found == connects_.end()) return;
+  work.serves = found->second.serves;
+  work.began = found->second.at;
+  work.counted = true;
+  connects_.erase(found);
+}
+
+void Ledger::on_connect_failed(std::uint64_t conn_id) {
+  const auto found = connects_.find(conn_id);
+  if (found == connects_.end()) return;
+  Work* served = find_(found->second.serves);
+  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+  connects_.erase(found);
+}
+
+void Ledger::on_conn_end(Work& work) {
+  release(work);
+  work.active = false;
+}
+
+void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
+  if (!enabled_) return;
+  Thread& t = thread(errors.tid);
+  t.failed_calls += errors.count;
+  t.failed_call = errors.nr;
+  t.failed_error = errors.error;
+}
+
+std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,
+                                                  std::uint64_t conn_id,
+                                                  Ns arrived,
+                                                  Ns read) const {
+  std::array<Ns, kQueuedWhile> queued{};
+  Ns rest = read > arrived ? read - arrived : 0;
+  const auto found = threads_.find(tid);
+  if (found != threads_.end()) {
+    found->second.time.for_each_since(arrived, [&](const Stretch& stretch) {
+      const Ns begin = std::max(stretch.begin, arrived);
+      const Ns end = std::min(stretch.end, read);
+      if (begin >= end) return;
+      QueuedWhile what = QueuedWhile::Busy;
+      if (stretch.part == Part::RunQueue) what = QueuedWhile::WaitedForCpu;
+      if (stretch.part == Part::Unattributed) what = QueuedWhile::Unknown;
+      const bool idle = stretch.part == Part::Poll || stretch.part == Part::Client;
+      // on its way to the read
+      const bool coming = stretch.part == Part::OnCpu && stretch.owner == conn_id;
+      if (idle || coming) what = QueuedWhile::Asleep;
+      const Ns length = std::min(rest, end - begin);
+      queued[static_cast<std::size_t>(what)] += length;
+      rest -= length;
+    });
+  }
+  queued[static_cast<std::size_t>(QueuedWhile::Unknown)] += rest;
+  return queued;
+}
+
+}  // namespace tailwhy

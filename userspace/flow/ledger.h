@@ -1,0 +1,114 @@
+// Whose time it is: follows what each thread does and for whom, so that a connection's account says
+// where the time of its requests went. A thread works for the connection of its last socket call until
+// it makes another or waits for events; what wakes it on purpose may hand it work. Knows no protocol.
+#pragma once
+
+#include "tailwhy/abi/events.h"
+
+#include "flow/thread_time.h"
+#include "flow/work.h"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace tailwhy {
+
+class Ledger {
+ public:
+  /// The work of a connection that is followed; null: none such.
+  using Finder = std::function<Work*(std::uint64_t conn_id)>;
+
+  explicit Ledger(Finder find) : find_(std::move(find)) {}
+
+  /// Without records of switches there is nothing to follow.
+  void enable(bool enabled) { enabled_ = enabled; }
+  [[nodiscard]] bool enabled() const { return enabled_; }
+
+  void on_off_cpu(const tw_ev_off_cpu& off);
+  void on_call_errors(const tw_ev_call_errors& errors);
+  void on_connect(const tw_ev_conn_connect& connect);
+  void on_thread_exit(std::uint32_t tid) { threads_.erase(tid); }
+  /// The connection is followed from now on, or never will be.
+  void on_conn_begin(Work& work);
+  void on_connect_failed(std::uint64_t conn_id);
+  void on_conn_end(Work& work);
+
+  /// A call of the thread on the connection returned. Brings the account up to date.
+  /// `begins`: it sends the first bytes of an exchange that the target asks for.
+  void on_call(Work& work, std::uint32_t tid, Ns at, bool begins);
+  /// Its bytes were taken in. `outstanding`: requests have begun and not ended.
+  void after_call(Work& work, std::uint32_t tid, bool outstanding);
+  /// An exchange that the target asked for was answered.
+  void on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at);
+
+  /// What the thread did while a request was in the queue.
+  [[nodiscard]] std::array<Ns, kQueuedWhile> queued_while(std::uint32_t tid,
+                                                          std::uint64_t conn_id,
+                                                          Ns arrived,
+                                                          Ns read) const;
+
+  [[nodiscard]] std::uint64_t threads_forgotten() const { return threads_forgotten_; }
+
+ private:
+  static constexpr std::size_t kHanded = 4;
+  static constexpr std::size_t kThreads = 4096;
+  static constexpr std::size_t kConnects = 4096;
+
+  // Work for a connection that whoever woke the thread may have handed to it.
+  struct Handed {
+    std::uint64_t conn_id = 0;
+    std::uint32_t generation = 0;
+    Ns at = 0;
+    Parts time;  // of the connection's account, then
+    Parts sums;  // of the thread, then
+  };
+  struct Thread {
+    std::uint32_t tid = 0;
+    ThreadTime time;
+    std::uint64_t owner = kUndecided;  // for whom it works since its last call
+    Parts undecided;
+    // Free for other work since then: it had answered (busy before), or was woken.
+    Ns free_since = 0;
+    bool free_after_answer = false;
+    Parts free_sums;
+    std::array<Handed, kHanded> handed;
+    std::uint32_t failed_calls = 0;
+    std::uint16_t failed_call = 0xffff;
+    std::uint16_t failed_error = 0;
+  };
+  struct Connect {
+    std::uint64_t serves = 0;
+    Ns at = 0;
+  };
+
+  Thread& thread(std::uint32_t tid);
+  Work* active(std::uint64_t conn_id) const;
+  void charge(Thread& thread, const Stretch& stretch);
+  void add(Thread& thread, Ns end, Part part);
+  void decide(Thread& thread, std::uint64_t owner);
+  void set_free(Thread& thread, bool after_answer);
+  void hand_over(Thread& to, std::uint32_t waker, Ns at);
+  void hand(Thread& to, const Handed& handed);
+  static Handed* handed_for(Thread& thread, const Work& work);
+  [[nodiscard]] static std::optional<Parts> time_at(const Work& work,
+                                                    const Thread& thread,
+                                                    Ns at);
+  static Part poll_part(const Work& work);
+  static Parts share(const Work& work, const Parts& own, const Parts& passed, Ns length);
+  void advance(Work& work, Thread& thread, Ns at);
+  Parts from_elsewhere(Work& work, Thread& thread, Ns at);
+  void serve(Work& work, std::uint64_t owner, Ns at);
+  void release(Work& work);
+
+  Finder find_;
+  bool enabled_ = false;
+  std::unordered_map<std::uint32_t, Thread> threads_;
+  std::unordered_map<std::uint64_t, Connect> connects_;  // that are not established yet
+  std::uint64_t threads_forgotten_ = 0;
+};
+
+}  // namespace tailwhy

@@ -1,0 +1,74 @@
+// The time of one thread without holes: on a CPU, waiting for one, asleep by cause. Sums since it is
+// known, and the last stretches one by one, so that a moment that has just passed can be asked for.
+// Knows nothing of connections but the number that a stretch belongs to.
+#pragma once
+
+#include "flow/parts.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace tailwhy {
+
+/// Whom a stretch belongs to: a connection's id, or one of these.
+inline constexpr std::uint64_t kNobody = 0;
+/// It will be told by the thread's next socket call.
+inline constexpr std::uint64_t kUndecided = ~std::uint64_t{0};
+
+struct Stretch {
+  Ns begin = 0;
+  Ns end = 0;
+  std::uint64_t owner = kNobody;
+  Part part = Part::OnCpu;
+};
+
+class ThreadTime {
+ public:
+  /// Nothing is known of it before.
+  [[nodiscard]] bool known() const { return last_ != 0; }
+  [[nodiscard]] Ns known_from() const { return known_from_; }
+  /// Known up to here; on a CPU since.
+  [[nodiscard]] Ns last() const { return last_; }
+  [[nodiscard]] const Parts& sums() const { return sums_; }
+
+  void begin(Ns at) { known_from_ = last_ = at; }
+  /// The time from last() to `end`; nothing if that is not later.
+  Stretch add(Ns end, Part part, std::uint64_t owner);
+  /// Stretches that were undecided belong to `owner`.
+  void decide(std::uint64_t owner);
+
+  /// The sums as they were at `at`, or will be if it is still on its CPU. None: too long ago.
+  [[nodiscard]] std::optional<Parts> sums_at(Ns at) const;
+  /// Whom it worked for at `at`; `now`: for whom it works since last().
+  [[nodiscard]] std::uint64_t owner_at(Ns at, std::uint64_t now) const;
+
+  /// Calls f(const Stretch&) for the stretches that end after `from`, latest first. Those before the
+  /// first that is remembered are not told.
+  template <class F>
+  void for_each_since(Ns from, F&& f) const {
+    for (std::size_t i = 0; i < remembered_; ++i) {
+      const Stretch& stretch = at(i);
+      if (stretch.end <= from) return;
+      f(stretch);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kRemembered = 64;
+
+  // 0: the latest
+  [[nodiscard]] const Stretch& at(std::size_t back) const {
+    return stretches_[(next_ + kRemembered - 1 - back) % kRemembered];
+  }
+
+  Ns known_from_ = 0;
+  Ns last_ = 0;
+  Parts sums_;
+  std::array<Stretch, kRemembered> stretches_{};
+  std::size_t next_ = 0;
+  std::size_t remembered_ = 0;
+};
+
+}  // namespace tailwhy

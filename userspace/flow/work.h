@@ -1,0 +1,52 @@
+// What is done for one connection: its account goes on while requests of it are outstanding, and a
+// request's budget is the difference of two readings. Plain values; the Ledger writes them.
+#pragma once
+
+#include "flow/parts.h"
+#include "model/endpoint.h"
+#include "model/request.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace tailwhy {
+
+/// The longest of something, with its name.
+struct LongestCall {
+  Ns ns = 0;
+  std::uint16_t nr = 0xffff;  // system call
+};
+struct LongestDownstream {
+  Ns ns = 0;
+  Endpoint peer;
+  std::string_view protocol;
+};
+
+struct Work {
+  std::uint64_t conn_id = 0;
+  Role role = Role::Unknown;
+
+  // Of a connection that the target serves:
+  Account account;               // up to `upto`
+  bool active = false;           // requests are outstanding
+  std::uint32_t generation = 0;  // how often it has become active
+  std::uint32_t tid = 0;         // the thread that made its last call
+  Ns upto = 0;
+  Parts own;   // of that thread, for this connection, since then
+  Parts then;  // sums of that thread, then
+  bool receiving = false;               // its client has not sent all of a request
+  bool sending = false;                 // its client has to take some bytes first
+  std::uint32_t downstream_open = 0;    // calls made for it that are not answered
+  Gap gap = Gap::None;                  // why some time was unattributed, the last time
+  std::uint16_t failed_call = 0xffff;   // the last failing system call
+  std::uint16_t failed_error = 0;
+  LongestCall other;                    // since it became active
+  LongestDownstream downstream;         // since it became active
+
+  // Of a connection that the target made:
+  std::uint64_t serves = 0;  // the connection that its exchange is made for; 0: none
+  bool counted = false;      // in that one's downstream_open
+  Ns began = 0;
+};
+
+}  // namespace tailwhy
