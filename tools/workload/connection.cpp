@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <poll.h>
 #include <unistd.h>
 
 namespace workload {
@@ -16,7 +17,57 @@ namespace {
 constexpr std::size_t kReadSize = 64 << 10;
 constexpr std::size_t kHeadLimit = 32 << 10;
 
+void stamp(Written& written, Ns begin, std::uint64_t bytes) {
+  const Ns end = now_ns();
+  if (written.bytes == 0) {
+    written.first_begin = begin;
+    written.first_end = end;
+  }
+  written.last_begin = begin;
+  written.last_end = end;
+  written.bytes += bytes;
+}
+
 }  // namespace
+
+Taken take_head(std::string& buffer, Request& request) {
+  const std::size_t size = head_size(buffer);
+  if (size == 0) return buffer.size() > kHeadLimit ? Taken::Broken : Taken::NeedMore;
+  const std::string_view head = std::string_view(buffer).substr(0, size);
+  const std::string_view line = first_line(head);
+  const std::size_t space = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (space == std::string_view::npos || last <= space) return Taken::Broken;
+  request.method = line.substr(0, space);
+  request.target = line.substr(space + 1, last - space - 1);
+  request.id = header(head, "x-request-id").value_or("");
+  const auto connection = header(head, "connection");
+  request.keep_alive = line.substr(last + 1) == "HTTP/1.1" ? !has_token(connection, "close")
+                                                           : has_token(connection, "keep-alive");
+  request.expect_continue = has_token(header(head, "expect"), "100-continue");
+  request.chunked = has_token(header(head, "transfer-encoding"), "chunked");
+  request.body_bytes = number(header(head, "content-length").value_or("0")).value_or(0);
+  request.bytes = size;
+  buffer.erase(0, size);
+  return Taken::Request;
+}
+
+bool send_all(int fd, std::string_view bytes, Written& written) {
+  while (!bytes.empty()) {
+    const Ns begin = now_ns();
+    const ssize_t size = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) {
+      pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
+      poll(&room, 1, -1);
+      continue;
+    }
+    if (size < 0) return false;
+    stamp(written, begin, static_cast<std::uint64_t>(size));
+    bytes.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return true;
+}
 
 Connection::~Connection() {
   close(fd_);
@@ -38,28 +89,13 @@ bool Connection::read_head(Request& request) {
   request = {};
   written = {};
   if (buffer_.empty() && !fill()) return false;
-  request.read_first = read_ns_;
-  std::size_t size = 0;
-  while ((size = head_size(buffer_)) == 0)
-    if (buffer_.size() > kHeadLimit || !fill()) return false;
-  const std::string_view head = std::string_view(buffer_).substr(0, size);
-  const std::string_view line = first_line(head);
-  const std::size_t space = line.find(' ');
-  const std::size_t last = line.rfind(' ');
-  if (space == std::string_view::npos || last <= space) return false;
-  request.method = line.substr(0, space);
-  request.target = line.substr(space + 1, last - space - 1);
-  request.id = header(head, "x-request-id").value_or("");
-  const auto connection = header(head, "connection");
-  request.keep_alive = line.substr(last + 1) == "HTTP/1.1" ? !has_token(connection, "close")
-                                                           : has_token(connection, "keep-alive");
-  request.expect_continue = has_token(header(head, "expect"), "100-continue");
-  request.chunked = has_token(header(head, "transfer-encoding"), "chunked");
-  request.body_bytes = number(header(head, "content-length").value_or("0")).value_or(0);
-  request.bytes = size;
+  const Ns first = read_ns_;
+  Taken taken{};
+  while ((taken = take_head(buffer_, request)) == Taken::NeedMore)
+    if (!fill()) return false;
+  request.read_first = first;
   request.read_last = read_ns_;
-  buffer_.erase(0, size);
-  return true;
+  return taken == Taken::Request;
 }
 
 bool Connection::read_body(Request& request) {
@@ -80,29 +116,6 @@ bool Connection::read_body(Request& request) {
   return true;
 }
 
-void Connection::stamp_write(Ns begin, std::uint64_t bytes) {
-  const Ns end = now_ns();
-  if (written.bytes == 0) {
-    written.first_begin = begin;
-    written.first_end = end;
-  }
-  written.last_begin = begin;
-  written.last_end = end;
-  written.bytes += bytes;
-}
-
-bool Connection::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const Ns begin = now_ns();
-    const ssize_t size = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    stamp_write(begin, static_cast<std::uint64_t>(size));
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return true;
-}
-
 bool Connection::send_file(int file, std::uint64_t size) {
   off_t offset = 0;
   while (static_cast<std::uint64_t>(offset) < size) {
@@ -110,7 +123,7 @@ bool Connection::send_file(int file, std::uint64_t size) {
     const ssize_t sent = sendfile(fd_, file, &offset, size - static_cast<std::uint64_t>(offset));
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return false;
-    stamp_write(begin, static_cast<std::uint64_t>(sent));
+    stamp(written, begin, static_cast<std::uint64_t>(sent));
   }
   return true;
 }

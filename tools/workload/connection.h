@@ -32,6 +32,15 @@ struct Written {
   Ns last_end = 0;
 };
 
+enum class Taken : std::uint8_t { Request, NeedMore, Broken };
+
+/// Moves the head at the start of `buffer` into `request`, whose stamps are the caller's.
+Taken take_head(std::string& buffer, Request& request);
+
+/// Sends all of it, in one call if the kernel takes it at once, and stamps the calls. Waits until a
+/// non-blocking socket takes more. False: the peer is gone.
+bool send_all(int fd, std::string_view bytes, Written& written);
+
 class Connection {
  public:
   explicit Connection(int fd) : fd_(fd) {}
@@ -43,18 +52,17 @@ class Connection {
   bool read_head(Request& request);
   /// Reads and forgets the body. False: it ended early.
   bool read_body(Request& request);
-  /// Writes all of it in one call if the kernel takes it at once. False: the peer is gone.
-  bool write(std::string_view bytes);
+  bool write(std::string_view bytes) { return send_all(fd_, bytes, written); }
   /// Sends `size` bytes of a file by sendfile(2).
   bool send_file(int file, std::uint64_t size);
   /// The next close sends a reset instead of a FIN.
   void reset_on_close();
+  [[nodiscard]] int fd() const { return fd_; }
 
   Written written;  // since the last read_head()
 
  private:
   bool fill();  // reads once; false at the end
-  void stamp_write(Ns begin, std::uint64_t bytes);
 
   int fd_;
   std::string buffer_;

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server that spends known time on each request, as the path says (plan.cpp lists the
+// An HTTP/1.1 server that spends known time on each request, as the path says (kWords lists the
 // steps: /sleep/10ms, /burn/5ms/size/2000, /chunked/3x100, ...), and writes its own truth to a
 // file: the oracle for latencies. One thread or process per connection. It knows nothing of
 // tracers.
@@ -31,6 +31,23 @@
 namespace {
 
 using namespace workload;
+
+using Argument = StepWord::Argument;
+
+constexpr StepWord kWords[] = {
+    {"sleep", Step::Kind::Sleep, Argument::Duration},         // sleep before answering
+    {"burn", Step::Kind::Burn, Argument::Duration},           // use the CPU before answering
+    {"status", Step::Kind::Status, Argument::Count},          // answer with this status
+    {"size", Step::Kind::Size, Argument::Size},               // a body of so many bytes
+    {"chunked", Step::Kind::Chunked, Argument::CountBySize},  // chunks, one write each
+    {"writes", Step::Kind::Writes, Argument::CountBySize},    // a sized body in so many writes
+    {"sendfile", Step::Kind::SendFile, Argument::Size},       // a body by sendfile(2)
+    {"gap", Step::Kind::Gap, Argument::Duration},             // sleep between chunks or writes
+    {"close", Step::Kind::Close, Argument::Size},             // a body that the close ends
+    {"drop", Step::Kind::Drop, Argument::None},               // close instead of answering
+    {"reset", Step::Kind::Reset, Argument::None},             // reset instead of answering
+    {"early", Step::Kind::Early, Argument::None},             // answer before reading the body
+};
 
 struct Answer {
   std::uint64_t status = 200;
@@ -142,7 +159,7 @@ void write_truth(const Request& request, const Answer& answer, const Written& wr
 bool serve_one(Connection& connection) {
   Request request;
   if (!connection.read_head(request)) return false;
-  const auto plan = parse_plan(request.target);
+  const auto plan = parse_plan(kWords, request.target);
   Answer answer;
   if (plan) {
     answer = answer_of(*plan);

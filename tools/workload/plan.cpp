@@ -8,28 +8,7 @@
 namespace workload {
 namespace {
 
-enum class Argument : std::uint8_t { None, Duration, Count, Size, CountBySize };
-
-struct StepRow {
-  std::string_view name;
-  Step::Kind kind;
-  Argument argument;
-};
-
-constexpr StepRow kSteps[] = {
-    {"sleep", Step::Kind::Sleep, Argument::Duration},         // sleep before answering
-    {"burn", Step::Kind::Burn, Argument::Duration},           // use the CPU before answering
-    {"status", Step::Kind::Status, Argument::Count},          // answer with this status
-    {"size", Step::Kind::Size, Argument::Size},               // a body of so many bytes
-    {"chunked", Step::Kind::Chunked, Argument::CountBySize},  // chunks, one write each
-    {"writes", Step::Kind::Writes, Argument::CountBySize},    // a sized body in so many writes
-    {"sendfile", Step::Kind::SendFile, Argument::Size},       // a body by sendfile(2)
-    {"gap", Step::Kind::Gap, Argument::Duration},             // sleep between chunks or writes
-    {"close", Step::Kind::Close, Argument::Size},             // a body that the close ends
-    {"drop", Step::Kind::Drop, Argument::None},               // close instead of answering
-    {"reset", Step::Kind::Reset, Argument::None},             // reset instead of answering
-    {"early", Step::Kind::Early, Argument::None},             // answer before reading the body
-};
+using Argument = StepWord::Argument;
 
 // "10ms", "250us", "1s", "7ns"
 std::optional<Ns> duration(std::string_view text) {
@@ -72,17 +51,18 @@ std::string_view take_segment(std::string_view& path) {
 
 }  // namespace
 
-std::optional<std::vector<Step>> parse_plan(std::string_view path) {
+std::optional<std::vector<Step>> parse_plan(std::span<const StepWord> words,
+                                            std::string_view path) {
   path = path.substr(0, std::min(path.find('?'), path.size()));
   std::vector<Step> steps;
   while (path.size() > 1) {
     const std::string_view name = take_segment(path);
-    const auto* row = std::find_if(std::begin(kSteps), std::end(kSteps),
-                                   [&](const StepRow& r) { return r.name == name; });
-    if (row == std::end(kSteps)) return std::nullopt;
-    Step step{.kind = row->kind};
-    if (row->argument != Argument::None &&
-        (path.empty() || !read_argument(row->argument, take_segment(path), step)))
+    const auto word =
+        std::find_if(words.begin(), words.end(), [&](const StepWord& w) { return w.name == name; });
+    if (word == words.end()) return std::nullopt;
+    Step step{.kind = word->kind};
+    if (word->argument != Argument::None &&
+        (path.empty() || !read_argument(word->argument, take_segment(path), step)))
       return std::nullopt;
     steps.push_back(step);
   }
