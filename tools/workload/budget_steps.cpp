@@ -1,0 +1,94 @@
+// Steps that take time. See the header.
+#include "budget_steps.h"
+
+namespace workload {
+namespace {
+
+void burn(Ns length) {
+  const Ns end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + length;
+  while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end) {
+  }
+}
+
+Ns sleep_for(Ns length) {
+  const Ns begin = now_ns();
+  sleep_until(begin + length);
+  return now_ns() - begin;
+}
+
+Spare<LockStation> stations(LockStation::Kind kind) {
+  return Spare<LockStation>([kind] { return std::make_unique<LockStation>(kind); });
+}
+
+}  // namespace
+
+Steps::Steps(std::unique_ptr<Files> files, std::unique_ptr<Down> down)
+    : files_(std::move(files)),
+      down_(std::move(down)),
+      mutexes_(stations(LockStation::Kind::Mutex)),
+      file_locks_(stations(LockStation::Kind::File)) {}
+
+bool Steps::run(std::span<const Step> steps, std::string_view id, Spent& spent) {
+  for (const Step& step : steps)
+    if (!run_one(step, id, spent)) return false;
+  return true;
+}
+
+bool Steps::run_one(const Step& step, std::string_view id, Spent& spent) {
+  switch (step.kind) {
+    case Step::Kind::Burn:
+      burn(step.length);
+      return true;
+    case Step::Kind::Sleep:
+      spent[Part::Sleep] += sleep_for(step.length);
+      return true;
+    case Step::Kind::Lock:
+      wait_for_lock(mutexes_, Part::Lock, step.length, spent);
+      return true;
+    case Step::Kind::FileLock:
+      wait_for_lock(file_locks_, Part::FileLock, step.length, spent);
+      return true;
+    case Step::Kind::Hold:
+      hold(step.length, spent);
+      return true;
+    case Step::Kind::Down:
+    case Step::Kind::DownNew:
+      return call_down(step, id, spent);
+    default:
+      return use_files(step, spent);
+  }
+}
+
+void Steps::wait_for_lock(Spare<LockStation>& stations, Part part, Ns length, Spent& spent) {
+  auto station = stations.take();
+  spent[part] += station->wait_for(length);
+  stations.give_back(std::move(station));
+}
+
+void Steps::hold(Ns length, Spent& spent) {
+  const Ns begin = now_ns();
+  const std::lock_guard lock(shared_);
+  spent[Part::Lock] += now_ns() - begin;
+  spent[Part::Sleep] += sleep_for(length);
+}
+
+bool Steps::call_down(const Step& step, std::string_view id, Spent& spent) {
+  if (!down_) return false;
+  const auto took = down_->call(step.length, id, step.kind == Step::Kind::DownNew);
+  spent[Part::Downstream] += took.value_or(0);
+  return took.has_value();
+}
+
+bool Steps::use_files(const Step& step, Spent& spent) {
+  if (!files_) return false;
+  if (step.kind == Step::Kind::Fsync) {
+    const Files::Synced took = files_->write_and_sync(step.size);
+    spent[Part::FileWrite] += took.write;
+    spent[Part::Disk] += took.sync;
+  }
+  if (step.kind == Step::Kind::Cold) spent[Part::Disk] += files_->read_cold(step.size);
+  if (step.kind == Step::Kind::Fault) spent[Part::PageFault] += files_->fault_cold(step.size);
+  return true;
+}
+
+}  // namespace workload
