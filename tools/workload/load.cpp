@@ -1,7 +1,8 @@
 // An HTTP/1.1 load generator for tests: exactly N requests over C connections, bounded in time,
 // with the client's own stamps for each (CLOCK_MONOTONIC, taken outside the calls). What wrk, ab
 // and h2load cannot: pipelining, ids, connection churn, uploads and stamps, all at once. Closed
-// loop unless --rate paces it. One thread; not for measuring how fast a server can be.
+// loop unless --rate paces it; with --open-loop a request never waits for another's answer. One
+// thread; not for measuring how fast a server can be.
 //
 // Log, one line per request:
 //   id method path status begin sent first end bytes_out bytes_in connection
@@ -24,6 +25,8 @@ namespace {
 
 using namespace workload;
 
+constexpr std::size_t kMostConnections = 1000;  // of an open loop
+
 class Load {
  public:
   explicit Load(LoadOptions options);
@@ -39,6 +42,8 @@ class Load {
   void report(const std::deque<Sample>& done);
   void watch(LoadConnection& connection, int operation) const;
   void due_work();
+  void read_again();
+  LoadConnection& more_connections();
   int wait_ms() const;
   bool may_begin() const;
   bool over() const { return answered_ + failed_ >= options_.requests; }
@@ -78,7 +83,8 @@ bool Load::may_begin() const {
 void Load::watch(LoadConnection& connection, int operation) const {
   connection.watched_for_write = connection.wants_write();
   epoll_event event{};
-  event.events = EPOLLIN | (connection.watched_for_write ? static_cast<unsigned>(EPOLLOUT) : 0U);
+  event.events = (connection.paused_until() == 0 ? static_cast<unsigned>(EPOLLIN) : 0U) |
+                 (connection.watched_for_write ? static_cast<unsigned>(EPOLLOUT) : 0U);
   event.data.u32 = connection.index();
   epoll_ctl(epoll_, operation, connection.fd(), &event);
 }
@@ -144,9 +150,25 @@ void Load::on_event(LoadConnection& connection, bool readable) {
   std::deque<Sample> done;
   const bool alive = connection.progress(readable, done);
   report(done);
-  if (alive && connection.watched_for_write != connection.wants_write())
+  if (alive &&
+      (connection.watched_for_write != connection.wants_write() || connection.paused_until() != 0))
     watch(connection, EPOLL_CTL_MOD);
   if (!alive || readable) after(connection, alive);
+}
+
+// Slow readers whose pause is over.
+void Load::read_again() {
+  const Ns now = now_ns();
+  for (const auto& connection : connections_)
+    if (connection->paused_until() != 0 && connection->paused_until() <= now) {
+      connection->unpause();
+      if (connection->is_open()) watch(*connection, EPOLL_CTL_MOD);
+    }
+}
+
+LoadConnection& Load::more_connections() {
+  const auto index = static_cast<unsigned>(connections_.size());
+  return *connections_.emplace_back(std::make_unique<LoadConnection>(options_, index));
 }
 
 // Connections whose time has come, and those that the pace kept waiting.
@@ -158,6 +180,7 @@ void Load::due_work() {
     connection.close();
     start(connection);
   }
+  if (options_.read_rate != 0) read_again();
   if (options_.rate <= 0) return;
   for (const auto& connection : connections_) {
     if (!may_begin()) return;
@@ -167,15 +190,18 @@ void Load::due_work() {
       feed(*connection);
     }
   }
+  while (options_.open_loop && connections_.size() < kMostConnections && may_begin())
+    start(more_connections());
 }
 
 int Load::wait_ms() const {
-  return options_.rate > 0 || !to_close_.empty() ? 1 : 100;
+  const bool timed = options_.rate > 0 || options_.read_rate != 0 || !to_close_.empty();
+  return timed ? 1 : 100;
 }
 
 int Load::run() {
   for (unsigned i = 0; i < options_.connections; ++i)
-    connections_.push_back(std::make_unique<LoadConnection>(options_, i));
+    more_connections();
   for (const auto& connection : connections_)
     start(*connection);
   std::vector<epoll_event> events(256);

@@ -12,6 +12,7 @@ namespace workload {
 namespace {
 
 constexpr std::size_t kReadSize = 256 << 10;
+constexpr std::size_t kSlowReadSize = 16 << 10;
 constexpr std::size_t kChunk = 16 << 10;
 
 std::string body_of(const LoadOptions& options) {
@@ -50,6 +51,8 @@ LoadConnection::~LoadConnection() {
 bool LoadConnection::open(std::uint64_t number) {
   number_ = number;
   fd_ = connect_to(options_.to, true);
+  const int small = kSlowReadSize;
+  if (options_.read_rate != 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
   return fd_ >= 0;
 }
 
@@ -61,6 +64,7 @@ void LoadConnection::close() {
   ends_.clear();
   reader_ = {};
   added_ = 0;
+  paused_until_ = 0;
   server_closes_ = false;
 }
 
@@ -129,8 +133,9 @@ void LoadConnection::take(std::string_view bytes, Ns at, std::deque<Sample>& don
 
 bool LoadConnection::read_some(std::deque<Sample>& done) {
   static char bytes[kReadSize];  // one thread
+  const std::size_t room = options_.read_rate != 0 ? kSlowReadSize : sizeof(bytes);
   while (true) {
-    const ssize_t size = recv(fd_, bytes, sizeof(bytes), 0);
+    const ssize_t size = recv(fd_, bytes, room, 0);
     const Ns at = now_ns();
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     if (size == 0) {
@@ -140,8 +145,17 @@ bool LoadConnection::read_some(std::deque<Sample>& done) {
     }
     take(std::string_view(bytes, static_cast<std::size_t>(size)), at, done);
     if (reader_.broken()) return false;
+    if (options_.read_rate != 0) {
+      pause_after(static_cast<std::size_t>(size), at);
+      return true;
+    }
     if (static_cast<std::size_t>(size) < sizeof(bytes)) return true;
   }
+}
+
+void LoadConnection::pause_after(std::size_t size, Ns at) {
+  const double seconds = static_cast<double>(size) / static_cast<double>(options_.read_rate);
+  paused_until_ = at + static_cast<Ns>(seconds * 1e9);
 }
 
 bool LoadConnection::progress(bool readable, std::deque<Sample>& done) {

@@ -46,6 +46,9 @@ class LoadConnection {
   [[nodiscard]] bool is_open() const { return fd_ >= 0; }
   [[nodiscard]] bool idle() const { return pending_.empty(); }
   [[nodiscard]] bool wants_write() const { return written_ < out_.size(); }
+  /// A slow reader waits until then before it reads again; 0: it may read.
+  [[nodiscard]] Ns paused_until() const { return paused_until_; }
+  void unpause() { paused_until_ = 0; }
   /// The connection has had all the requests it should have, or the server wants to close it.
   [[nodiscard]] bool finished() const;
   [[nodiscard]] std::deque<Sample>& pending() { return pending_; }
@@ -57,6 +60,7 @@ class LoadConnection {
  private:
   bool write_some();
   bool read_some(std::deque<Sample>& done);
+  void pause_after(std::size_t size, Ns at);
   void take(std::string_view bytes, Ns at, std::deque<Sample>& done);
   void finish_front(Ns at, std::deque<Sample>& done);
 
@@ -70,6 +74,7 @@ class LoadConnection {
   std::deque<std::size_t> ends_;  // of each pending request in out_, while it is being written
   ResponseReader reader_;
   std::uint64_t added_ = 0;
+  Ns paused_until_ = 0;
   bool server_closes_ = false;
 };
 

@@ -18,6 +18,8 @@ constexpr const char* kUsage =
     "  --close                  one request per connection, and the header says so; --http10 too\n"
     "  --header 'NAME: VALUE'\n"
     "  --rate N                 requests a second in all; without: as fast as they are answered\n"
+    "  --open-loop              with --rate: new connections when all are busy, -c is the least\n"
+    "  --read-rate BYTES        a second that each connection reads, with a small receive buffer\n"
     "  --limit SECONDS          of the whole run (60)\n"
     "  --log FILE --prefix TEXT --seed N\n";
 
@@ -50,6 +52,7 @@ bool read_flag(std::string_view name, LoadOptions& options) {
   if (name == "--close") return options.close = true;
   if (name == "--http10") return options.http10 = true;
   if (name == "--chunked") return options.chunked = true;
+  if (name == "--open-loop") return options.open_loop = true;
   if (name == "--expect-continue") return options.expect_continue = true;
   return false;
 }
@@ -75,6 +78,8 @@ void read_option(std::string_view name, const char* value, LoadOptions& options)
     options.headers.emplace_back(value);
   } else if (name == "--rate") {
     options.rate = std::atof(value);
+  } else if (name == "--read-rate") {
+    options.read_rate = count(name, value);
   } else if (name == "--limit") {
     options.limit = count(name, value) * kNsPerSec;
   } else if (name == "--log") {
@@ -100,6 +105,7 @@ LoadOptions parse_load_options(int argc, char** argv) {
   }
   if (options.to.text.empty()) usage("--to is missing");
   if (options.connections == 0 || options.depth == 0) usage("-c and --depth are at least 1");
+  if (options.open_loop && options.rate <= 0) usage("--open-loop wants a --rate");
   if (options.targets.empty()) options.targets.push_back({.method = "GET", .path = "/"});
   if (options.close || options.http10) options.per_connection = 1;
   return options;

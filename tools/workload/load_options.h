@@ -29,11 +29,13 @@ struct LoadOptions {
   std::uint64_t body = 0;
   bool chunked = false;
   bool expect_continue = false;
-  double rate = 0;            // requests per second over all connections; 0: as fast as answered
-  Ns hold = 0;                // before the client closes, a random time up to this
-  Ns limit = 60 * kNsPerSec;  // of the whole run
-  std::string log;            // file; empty: none
-  std::string prefix = "r";   // of the request ids
+  double rate = 0;              // requests per second over all connections; 0: as fast as answered
+  bool open_loop = false;       // a request that is due does not wait for a connection
+  std::uint64_t read_rate = 0;  // bytes per second of each connection; 0: as fast as they come
+  Ns hold = 0;                  // before the client closes, a random time up to this
+  Ns limit = 60 * kNsPerSec;    // of the whole run
+  std::string log;              // file; empty: none
+  std::string prefix = "r";     // of the request ids
   unsigned seed = 1;
 };
 
