@@ -16,13 +16,15 @@
 //       from the parsed request to the last write (with reply_pool: to the hand-over)
 //   lock file_lock sleep disk file_write page_fault downstream client    wall time around the
 //       calls, where there was any; disk is fsync or read, client the send calls after the first
-//   others idle     (epoll) from read_first to write_last: the loop handled other requests; it had
-//       nothing to do. There sleep, downstream and client are from the start of the wait to the
-//       loop's going on with the request, and cpu ... are those of its own turns
+//   others idle     (epoll) from read_first to write_last, or to the hand-over with reply_pool: the
+//       loop handled other requests; it had nothing to do. There sleep, downstream and client are
+//       from the start of the wait to the loop's going on with the request, and cpu ... are those
+//       of its own turns
 //   pool pool_tid handed [returned] pool_cpu ... pool_client     what the pool thread did; handed
 //       is from before the hand-over to its start, returned the same on the way back
 // id is x-request-id, or "-". A request that waits for a lock has, in lock, the time in the call
 // that took it: a helper thread holds it for as long as the path says.
+#include "budget_epoll.h"
 #include "budget_pool.h"
 #include "budget_threads.h"
 #include "serve.h"
@@ -53,7 +55,7 @@ int main(int argc, char** argv) {
   std::string folder;
   std::uint64_t cold_bytes = 64 << 20;
   unsigned pool_threads = 2;
-  std::unique_ptr<Down> down;
+  std::optional<Address> down;
   for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
     if (i + 1 == argc) usage();
@@ -71,14 +73,15 @@ int main(int argc, char** argv) {
     } else if (name == "--cold-bytes") {
       cold_bytes = std::strtoull(value, nullptr, 10);
     } else if (name == "--down") {
-      down = std::make_unique<Down>(parse_address(value));
+      down = parse_address(value);
     } else {
       usage();
     }
   }
+  if (model != "threads" && model != "epoll") usage();
   Steps steps(folder.empty() ? nullptr : std::make_unique<Files>(folder, cold_bytes),
-              std::move(down));
+              down ? std::make_unique<Down>(*down) : nullptr);
   Pool pool(steps, truth, pool_threads);
-  if (model != "threads") usage();
+  if (model == "epoll") Loop(steps, pool, truth, down).serve(address);
   serve(address, -1, {}, [&](int fd) { serve_on_thread(fd, steps, pool, truth); });
 }

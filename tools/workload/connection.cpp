@@ -17,18 +17,18 @@ namespace {
 constexpr std::size_t kReadSize = 64 << 10;
 constexpr std::size_t kHeadLimit = 32 << 10;
 
-void stamp(Written& written, Ns begin, std::uint64_t bytes) {
-  const Ns end = now_ns();
-  if (written.bytes == 0) {
-    written.first_begin = begin;
-    written.first_end = end;
-  }
-  written.last_begin = begin;
-  written.last_end = end;
-  written.bytes += bytes;
-}
-
 }  // namespace
+
+void Written::add(Ns begin, std::uint64_t size) {
+  const Ns end = now_ns();
+  if (bytes == 0) {
+    first_begin = begin;
+    first_end = end;
+  }
+  last_begin = begin;
+  last_end = end;
+  bytes += size;
+}
 
 Taken take_head(std::string& buffer, Request& request) {
   const std::size_t size = head_size(buffer);
@@ -63,7 +63,7 @@ bool send_all(int fd, std::string_view bytes, Written& written) {
       continue;
     }
     if (size < 0) return false;
-    stamp(written, begin, static_cast<std::uint64_t>(size));
+    written.add(begin, static_cast<std::uint64_t>(size));
     bytes.remove_prefix(static_cast<std::size_t>(size));
   }
   return true;
@@ -123,7 +123,7 @@ bool Connection::send_file(int file, std::uint64_t size) {
     const ssize_t sent = sendfile(fd_, file, &offset, size - static_cast<std::uint64_t>(offset));
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return false;
-    stamp(written, begin, static_cast<std::uint64_t>(sent));
+    written.add(begin, static_cast<std::uint64_t>(sent));
   }
   return true;
 }

@@ -30,6 +30,9 @@ struct Written {
   Ns first_end = 0;
   Ns last_begin = 0;
   Ns last_end = 0;
+
+  /// A call has just returned.
+  void add(Ns begin, std::uint64_t size);
 };
 
 enum class Taken : std::uint8_t { Request, NeedMore, Broken };
