@@ -173,8 +173,7 @@ async def serve(reader, writer):
                 status = 404
             begin = now()
             writer.write(b"HTTP/1.1 %d Status\r\nContent-Length: 2\r\n\r\nok" % status)
-            end = now()
-            request.leave()
+            end = request.leave()
             request.write_truth(begin, end, status)
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()

@@ -1,0 +1,63 @@
+"""Servers whose requests spend known times for known reasons, and say where.
+
+tools/workload/budget_server.cpp and servers/budget_* describe their paths and the fields of their
+truth: one dictionary a request, times and stamps in ns."""
+import os
+
+from harness.context import wait_until
+from harness.oracles import Line
+from harness.process import sleep_until_quiet
+from harness.servers import Printed, delay_server
+
+WORDS = ("id", "target", "pool")  # what is no number
+
+
+class BudgetServer(Printed):
+    def truth(self, count=None):
+        """Of all requests so far; `count`: waits until there are so many."""
+        if count is not None:
+            wait_until(f"{self.process.name} has written {count} truths",
+                       lambda: self.log.exists() and len(self.log.read_text().splitlines()) >= count)
+            sleep_until_quiet(self.log, quiet=0.05)
+        rows = []
+        for text in (self.log.read_text().splitlines() if self.log.exists() else []):
+            fields = dict(field.split("=", 1) for field in text.split(" "))
+            rows.append({name: value if name in WORDS else int(value)
+                         for name, value in fields.items()})
+        return rows
+
+    def lines(self):
+        return [Line("GET", row["target"], row["status"], id=row["id"], pid=row["pid"])
+                for row in self.truth()]
+
+
+def start(t, name, command, down, wrap=()):
+    """Each gets a delay_server as its downstream, or what `down` says."""
+    truth = t.folder / f"{name}-truth.txt"
+    down = down or delay_server(t, name=f"{name}-down").address
+    process = t.start([*wrap, *command, "--truth", truth, "--down", down], name)
+    return BudgetServer(t, process, truth)
+
+
+def budget_server(t, *arguments, model="threads", down=None, wrap=(), name="budget_server"):
+    command = [t.workload("budget_server"), "--model", model, "--dir", t.folder, *arguments]
+    return start(t, name, command, down, wrap)
+
+
+def budget_asyncio(t, *arguments, down=None, wrap=()):
+    command = ["/usr/bin/python3", "-u", t.asset("budget_asyncio.py"), *arguments]
+    return start(t, "budget_asyncio", command, down, wrap)
+
+
+def budget_node(t, *arguments, down=None, wrap=()):
+    return start(t, "budget_node", [t.tool("node"), t.asset("budget_node.js"), *arguments], down, wrap)
+
+
+def budget_go(t, *arguments, down=None, wrap=()):
+    """Compiles it first, which needs no network."""
+    program = t.folder / "budget_go"
+    environment = {**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=mod",
+                   "GOCACHE": str(t.settings.workload.parent / "go-cache")}
+    t.run([t.tool("go"), "build", "-o", program, t.asset("budget_go.go")], timeout=110,
+          env=environment)
+    return start(t, "budget_go", [program, *arguments], down, wrap)
