@@ -375,6 +375,55 @@ TEST_CASE("what was being sent while the peer reset the connection is no new one
   CHECK(flow.requests[0].response_bytes == kOk.size());
 }
 
+TEST_CASE("a reset connection ends when events are well past it, without a tick", "[flow]") {
+  constexpr Ns kMs = 1'000'000;
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1 * kMs, kGet).close(1, 10 * kMs, {.flags = TW_CLOSE_RST_IN});
+  b.open(2, TW_ROLE_SERVER).in(2, 1 * kMs, kGet).close(2, 60 * kMs, {.flags = TW_CLOSE_RST_IN});
+  b.open(3, TW_ROLE_SERVER, {.at_ns = 110 * kMs});
+  flow.feed(b);
+  CHECK(flow.requests.empty());
+  CHECK(flow.table.size() == 3);
+
+  SECTION("an opening") {
+    b.open(4, TW_ROLE_SERVER, {.at_ns = 110 * kMs + 1});
+    flow.feed(b);
+    CHECK(flow.table.size() == 3);
+    CHECK(flow.requests.size() == 1);
+  }
+  SECTION("a close") {
+    b.close(3, 110 * kMs + 1);
+    flow.feed(b);
+    CHECK(flow.table.size() == 1);
+    CHECK(flow.requests.size() == 1);
+  }
+  SECTION("the end of the run") {
+    flow.table.finish();
+    CHECK(flow.requests.size() == 2);
+  }
+  for (const Request& request : flow.requests)
+    CHECK(request.failure == Failure::ConnectionReset);
+}
+
+TEST_CASE("connections that were reset wait in bounded number", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  for (std::uint64_t conn = 1; conn <= 1000; ++conn) {
+    b.open(conn, TW_ROLE_SERVER, {.at_ns = conn}).in(conn, conn, kGet);
+    b.close(conn, conn, {.flags = TW_CLOSE_RST_IN});
+  }
+  b.out(1000, 1000, kOk);
+  flow.feed(b);
+  CHECK(flow.table.size() == 256);
+  CHECK(flow.requests.size() == 744 + 1);
+  CHECK(flow.unmatched == 744);  // the first ones
+  flow.on_tick(2000);
+  CHECK(flow.table.size() == 0);
+  CHECK(flow.unmatched == 999);
+  CHECK(flow.ends.size() == 1000);
+}
+
 TEST_CASE("a last message of an unknown protocol is no failure", "[flow]") {
   Flow flow;
   EventBuilder b;
