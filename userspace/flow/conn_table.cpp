@@ -124,7 +124,10 @@ void ConnTable::on_event(const DataView& data) {
   }
   Conn* conn = find(data->conn_id);
   if (conn == nullptr) {
-    if (closed_.contains(data->conn_id)) return;
+    if (closed_.contains(data->conn_id)) {
+      if ((data->flags & TW_DATA_CONT) == 0) losses_.bytes_not_parsed += data->len_bytes;
+      return;
+    }
     // Its opening was lost: whatever it is, it is followed from here on.
     ++losses_.unannounced;
     listener_.on_conn_start(ConnStart::Existing);

@@ -342,6 +342,20 @@ TEST_CASE("bytes that a known protocol's parser cannot place are counted, once e
   CHECK(flow.table.losses().bytes_not_parsed == 570);
 }
 
+TEST_CASE("bytes of a connection that has ended are counted as not parsed", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk).close(1, 1200);
+  b.in(1, 1300, std::string(20'000, 'x'));  // more than one record of the same call
+  b.unreadable(1, TW_DIR_OUT, 1400, 500);
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 20'500);
+  CHECK(flow.table.losses().unannounced == 0);
+  CHECK(flow.in_bytes == kGet.size() + 20'000);
+  CHECK(flow.requests.size() == 1);
+  CHECK(flow.table.size() == 0);
+}
+
 TEST_CASE("a FIN that overtakes unread bytes ends nothing before they are read", "[flow]") {
   Flow flow;
   EventBuilder b;
