@@ -126,6 +126,7 @@ void ConnTable::on_event(const DataView& data) {
   if (conn == nullptr) {
     if (closed_.contains(data->conn_id)) {
       if ((data->flags & TW_DATA_CONT) == 0) losses_.bytes_not_parsed += data->len_bytes;
+      out_.hide_all(data.payload.size());
       return;
     }
     // Its opening was lost: whatever it is, it is followed from here on.

@@ -298,6 +298,33 @@ TEST_CASE("secrets in the tail of a cut call do not mask the start of its payloa
     CHECK(span.offset >= head.size());
 }
 
+TEST_CASE("bytes that nobody reads are secret as a whole", "[flow]") {
+  Flow flow;
+  flow.table.want_secrets(true);
+  EventBuilder b;
+  std::size_t size = 0;
+  SECTION("a greeting: nobody has asked yet") {
+    b.open(1, TW_ROLE_SERVER).out(1, 1000, "220 CANARY");
+    size = 10;
+  }
+  SECTION("of two threads that read at once, what is told last") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk);
+    b.lose(1, TW_DIR_IN, 6).in(1, 2000, kGet).lose(1, TW_DIR_IN, 0ULL - kGet.size() - 6);
+    b.in(1, 2001, "CANARY");
+    size = 6;
+  }
+  SECTION("after the end of its connection") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).close(1, 1100);
+    b.open(2, TW_ROLE_SERVER).in(2, 2000, kGet);
+    b.in(1, 2100, "much later: CANARY");
+    size = 18;
+  }
+  flow.feed(b);
+  REQUIRE(flow.table.secrets().size() == 1);
+  CHECK(flow.table.secrets()[0].offset == 0);
+  CHECK(flow.table.secrets()[0].size == size);
+}
+
 TEST_CASE("an answer tells the protocol of a request that nobody could read", "[flow]") {
   Flow flow;
   EventBuilder b;
