@@ -33,7 +33,6 @@ static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 {
 	struct tcp_sock *tcp = tw_tcp_of(sk);
 	__u8 flags = TW_OPEN_EXISTING;
-	__u32 copied;
 	struct tw_conn *conn;
 
 	if (tw_conn_known(sk))
@@ -42,15 +41,10 @@ static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 	if (!conn)
 		return;
 	if (tcp) {
-		copied = TW_SK(tcp, copied_seq);
-		conn->copied_seq = copied;
+		conn->copied_seq = TW_SK(tcp, copied_seq);
 		conn->flags |= TW_CONN_SEQ_KNOWN;
-		if (TW_SK(tcp, rcv_nxt) != copied)
-			flags |= TW_OPEN_UNREAD;
 		if (asked_last(tcp, conn->role))
 			flags |= TW_OPEN_ASKED;
-	} else if (TW_SK(sk, sk_receive_queue.qlen)) {
-		flags |= TW_OPEN_UNREAD;
 	}
 	tw_conn_announce(sk, conn, task->pid, flags, 0);
 }

@@ -106,13 +106,17 @@ void tw_conn_unix_connect(struct sock *listener);
 /* Data came for a Unix socket that is not followed: remembered if it was connected to a target. */
 void tw_conn_unix_data(struct sock *sk);
 
-/* The connection of a call that a thread makes; NULL: it is not followed. */
+/*
+ * The connection of a call that a thread makes; NULL: it is not followed. By address
+ * (cfg.conns_by_address) every use goes the way of the first: only there it is asked whether the
+ * address is another socket's by now.
+ */
 static __always_inline struct tw_conn *tw_conn_use(struct sock *sk, bool is_target)
 {
 	struct tw_conn *conn;
 
 	if (!cfg.conns_by_address) {
-		conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+		conn = tw_conn_get(sk);
 		if (conn && conn->flags & TW_CONN_ANNOUNCED)
 			return conn;
 	}

@@ -59,7 +59,7 @@ static __always_inline void tw_fill_data(struct tw_ev_data *ev, const struct tw_
  * the ring holds as much as it can. The verifier of 6.1 has forgotten by then what it was told about
  * the lengths: the masks change nothing and say it again.
  */
-#define TW_DEFINE_SEND(name, first_room, second_room)                                              \
+#define TW_DEFINE_SEND_WHOLE(name, first_room, second_room)                                        \
 	struct name##_record {                                                                     \
 		struct tw_ev_data ev;                                                              \
 		__u8 payload[(first_room) + (second_room)];                                        \
@@ -93,10 +93,10 @@ static __always_inline void tw_fill_data(struct tw_ev_data *ev, const struct tw_
 		tw_submit(rec);                                                                    \
 	}
 
-TW_DEFINE_SEND(tw_send_128, 128, 0)
-TW_DEFINE_SEND(tw_send_512, 512, 0)
-TW_DEFINE_SEND(tw_send_2048, 2048, 0)
-TW_DEFINE_SEND(tw_send_512_1024, 512, 1024)
+TW_DEFINE_SEND_WHOLE(tw_send_128, 128, 0)
+TW_DEFINE_SEND_WHOLE(tw_send_512, 512, 0)
+TW_DEFINE_SEND_WHOLE(tw_send_2048, 2048, 0)
+TW_DEFINE_SEND_WHOLE(tw_send_512_1024, 512, 1024)
 
 /* False: the call is none of the usual ones, and nothing was sent. */
 static __always_inline bool tw_send_whole(const struct tw_call *call, const struct tw_cursor *cur)

@@ -58,7 +58,7 @@ TEST_CASE("conn: what is open at the attach is found, with its role", "[conn]") 
     REQUIRE(trace.with_role(TW_ROLE_CLIENT).size() == 1);
     const Connection& served = *trace.with_role(TW_ROLE_SERVER).front();
     const Connection& client = *trace.with_role(TW_ROLE_CLIENT).front();
-    CHECK(served.open().flags == (TW_OPEN_EXISTING | TW_OPEN_UNREAD | TW_OPEN_ASKED));
+    CHECK(served.open().flags == (TW_OPEN_EXISTING | TW_OPEN_ASKED));
     CHECK(served.open().established_ns == 0);
     CHECK(served.open().pid == scene.pid());
     CHECK(served.open().local_port == ours.port);

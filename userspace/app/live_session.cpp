@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "bpf/feature_probe.h"
 #include "bpf/load_ladder.h"
-#include "sinks/terminal.h"
 
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -13,7 +12,6 @@
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
-#include <iterator>
 #include <unistd.h>
 #include <utility>
 
@@ -155,19 +153,6 @@ void LiveSession::add_process(const Process& process, Baseline baseline) {
   processes_.insert_or_assign(process.id.pid, process);
 }
 
-void LiveSession::on_keys() {
-  char keys[16];
-  // In the background the next key is somebody else's, and reading it would stop us.
-  const ssize_t size =
-      keys_are_ours(config_.keys_fd) ? ::read(config_.keys_fd, keys, sizeof(keys)) : 0;
-  if (size <= 0) {
-    source_->remove_fd(config_.keys_fd);
-  } else if (std::find(keys, keys + size, 'q') != keys + size) {
-    end_ = SessionEnd::Stopped;
-    source_->request_stop();
-  }
-}
-
 void LiveSession::keep_off_their_cpus() {
   std::vector<pid_t> pids;
   for (const auto& [pid, process] : processes_)
@@ -200,15 +185,11 @@ Result<> LiveSession::watch() {
   if (!signal_fd_) return Error::from_errno("watch for signals", errno);
   if (auto added = source_->add_fd(signal_fd_.get(), [this] { on_signal(); }); !added) return added;
 
-  if (config_.keys_fd >= 0) {
-    if (auto added = source_->add_fd(config_.keys_fd, [this] { on_keys(); }); !added) return added;
-  }
   if (config_.duration_ns != 0) {
     deadline_fd_ = make_timer(config_.duration_ns);
     auto added = source_->add_fd(deadline_fd_.get(), [this] {
       drain(deadline_fd_.get());
-      end_ = SessionEnd::Duration;
-      source_->request_stop();
+      stop(SessionEnd::Duration);
     });
     if (!added) return added;
   }
@@ -263,6 +244,19 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   return end_;
 }
 
+Result<> LiveSession::add_fd(int fd, std::function<void()> callback) {
+  return source_->add_fd(fd, std::move(callback));
+}
+
+void LiveSession::remove_fd(int fd) {
+  source_->remove_fd(fd);
+}
+
+void LiveSession::stop(SessionEnd why) {
+  end_ = why;
+  source_->request_stop();
+}
+
 const Report& LiveSession::total() const {
   return analysis_->total();
 }
@@ -291,28 +285,16 @@ void LiveSession::record(const EventView& event) {
                   config_.record_payload ? TailBytes::Keep : TailBytes::Mask);
 }
 
-// Nothing tells when a Unix socket closes: the sockets are asked. What they did before is in the
-// ring, so those found closed end only now, when it has been read past that moment.
+// The ring has been read past the look of the last time: what was found gone then ends now.
 void LiveSession::end_gone_connections() {
-  for (const std::uint64_t id : gone_) {
-    tw_ev_conn_close close{};
-    close.hdr = {
-        .ts_ns = gone_ns_, .type = TW_EV_CONN_CLOSE, .cpu = 0, .size_bytes = sizeof(close)};
-    close.conn_id = id;
-    close.flags = TW_CLOSE_GONE;
+  for (const tw_ev_conn_close& close : gone_.take())
     on_event(&close);
-  }
-  gone_.clear();
   std::vector<std::uint64_t> known = analysis_->unix_connections();
   if (known.empty()) return;
-  gone_ns_ = mono_now();
+  const Ns asked_ns = mono_now();
   auto open = tracer_->list_unix();
   if (!open) log_debug("{}", open.error().message());
-  if (!open || !*open) return;
-  std::sort(known.begin(), known.end());
-  std::sort((*open)->begin(), (*open)->end());
-  std::set_difference(known.begin(), known.end(), (*open)->begin(), (*open)->end(),
-                      std::back_inserter(gone_));
+  if (open && *open) gone_.look(std::move(known), std::move(**open), asked_ns);
 }
 
 void LiveSession::on_tick(Ns now_ns) {
@@ -453,8 +435,7 @@ void LiveSession::on_signal() {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &signals, nullptr);
-    end_ = SessionEnd::Stopped;
-    source_->request_stop();
+    stop();
     return;
   }
 }
@@ -479,8 +460,7 @@ void LiveSession::on_timer() {
   if (scanner_) {
     follow_targets();
   } else if (processes_.empty()) {
-    end_ = SessionEnd::TargetsGone;
-    source_->request_stop();
+    stop(SessionEnd::TargetsGone);
   }
 }
 

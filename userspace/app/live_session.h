@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/analysis.h"
+#include "app/gone_connections.h"
 #include "base/handle.h"
 #include "bpf/attach_plan.h"
 #include "bpf/live_source.h"
@@ -44,7 +45,6 @@ struct LiveConfig {
   std::optional<FileOwner> record_owner;  ///< whose the recording shall be, if not ours
   /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
   void (*on_second_signal)(int) = nullptr;
-  int keys_fd = -1;   ///< a terminal whose keys are typed to us: q ends the run
   int ready_fd = -1;  ///< gets one line once everything is attached
   std::string command_line;
 };
@@ -65,6 +65,11 @@ class LiveSession final : private SideSource, private EventHandler {
   /// Called on the session's thread for SIGHUP and SIGUSR1 (outputs reopen) and for the first
   /// SIGINT or SIGTERM (the session ends). A second one ends the process with 130 or 143.
   Result<SessionEnd> run(const std::vector<Sink*>& sinks);
+  /// As LiveSource has them: before run(), or called by it.
+  Result<> add_fd(int fd, std::function<void()> callback);
+  void remove_fd(int fd);
+  /// Ends run(); on the session's thread.
+  void stop(SessionEnd why = SessionEnd::Stopped);
   /// Called at each tick with the time since the attach, for a progress line.
   void set_progress(std::function<void(Ns elapsed_ns, const Report& total)> progress) {
     progress_ = std::move(progress);
@@ -95,7 +100,6 @@ class LiveSession final : private SideSource, private EventHandler {
   void collect_syscalls(SideData& side);
   void end_gone_connections();
   void keep_off_their_cpus();
-  void on_keys();
   void record(const EventView& event);
   void start_programs_sample(Ns now_ns);
   void end_programs_sample();
@@ -123,8 +127,7 @@ class LiveSession final : private SideSource, private EventHandler {
   SessionEnd end_ = SessionEnd::Stopped;
   std::string last_exit_;
   std::vector<ThreadId> ended_threads_;
-  std::vector<std::uint64_t> gone_;  // Unix connections that had closed by gone_ns_
-  Ns gone_ns_ = 0;
+  GoneConnections gone_;
   std::vector<SyscallCount> ended_syscalls_;  // of threads whose rows were deleted
   tw_task_account ended_account_{};           // of threads that have ended
   std::optional<RunTimeSampler> programs_;

@@ -10,6 +10,7 @@
 #include "cli/completion.h"
 #include "cli/doctor_output.h"
 #include "cli/gates.h"
+#include "cli/keys.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/terminal.h"
@@ -65,21 +66,6 @@ Result<std::vector<Gate>> gates_of(const Options& o) {
   }
   return gates;
 }
-
-// Keys of the terminal while a live view is on it.
-class Keys {
- public:
-  explicit Keys(bool wanted) : taken_(wanted && take_keys(STDIN_FILENO)) {}
-  Keys(const Keys&) = delete;
-  Keys& operator=(const Keys&) = delete;
-  ~Keys() {
-    if (taken_) give_back_keys();
-  }
-  [[nodiscard]] int fd() const { return taken_ ? STDIN_FILENO : -1; }
-
- private:
-  bool taken_;
-};
 
 // Under sudo, who typed it: `report` shall read a recording without root.
 std::optional<FileOwner> sudo_user() {
@@ -143,6 +129,15 @@ void pause_live_view(int /*signal_number*/) {
   enter_live_screen(STDOUT_FILENO);
 }
 
+Result<> watch_keys(const Keys& keys, LiveSession& live) {
+  if (keys.fd() < 0) return {};
+  return live.add_fd(keys.fd(), [&keys, &live] {
+    const Keys::Typed typed = keys.read();
+    if (typed == Keys::Typed::Quit) live.stop();
+    if (typed == Keys::Typed::NoMore) live.remove_fd(keys.fd());
+  });
+}
+
 Result<> trace(const Options& o) {
   auto gates = gates_of(o);
   if (!gates) return std::move(gates).error();
@@ -153,11 +148,12 @@ Result<> trace(const Options& o) {
   LiveConfig config = live_config(o, *groups);
   config.on_second_signal = draws_live_view(o) ? leave_live_view_now : leave_now;
   if (draws_live_view(o)) std::signal(SIGTSTP, pause_live_view);
-  const Keys keys(draws_live_view(o) && o.run.empty());  // else they are the command's
-  config.keys_fd = keys.fd();
+  // with a command they are the command's
+  const Keys keys(draws_live_view(o) && o.run.empty() ? STDIN_FILENO : -1);
   auto session = LiveSession::create(std::move(config));
   if (!session) return std::move(session).error();
   LiveSession& live = **session;
+  if (auto watched = watch_keys(keys, live); !watched) return watched;
   Progress progress(o);
   progress.start(live.info());
   live.set_progress(

@@ -262,14 +262,12 @@ void Conn::take(const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
   const std::uint64_t at = data.payload_offset();
   if (cut_by_attach(side, data.payload)) {
-    if (out.want_secrets && !data.payload.empty()) {
-      out.secrets.assign(1, {0, data.payload.size()});
-    }
+    out.hide_all(data.payload.size());
     s.set_next(at + data.payload.size() + data.missing_bytes());
     return;
   }
   const bool continues = (data->flags & TW_DATA_CONT) != 0 && at == s.next();
-  if (!continues && !begin_call(side, at, data, out)) return;
+  if (!continues && !begin_call(side, at, data, out)) return out.hide_all(data.payload.size());
 
   if (mode_ == Mode::Undecided && side == Side::Request) first_request_bytes(data, out);
   const std::uint32_t missing = data.missing_bytes();
@@ -284,9 +282,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
     apply(out);
     out.secrets.resize(of_payload);  // spans of the tail are not spans of the payload
   }
-  if (mode_ == Mode::Ignored && out.want_secrets && !data.payload.empty()) {
-    out.secrets.assign(1, {0, data.payload.size()});
-  }
+  if (mode_ != Mode::Parsed && held_ == nullptr) out.hide_all(data.payload.size());
   s.set_next(at + data.payload.size() + missing);
   if (lost_from_[static_cast<std::size_t>(side)]) {
     find_place(side, s.next());

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kClosedRemembered = 4096;
 
+// How long a connection that its peer reset may still tell what it was sending meanwhile, and how
+// many may wait for that. A tick ends them all.
+constexpr Ns kResetWaitNs = 100'000'000;
+constexpr std::size_t kResetWaiting = 256;
+
 Role role_of(std::uint8_t role) {
   switch (role) {
     case TW_ROLE_SERVER:
@@ -111,6 +116,7 @@ Work* ConnTable::work_of(std::uint64_t conn_id) {
 }
 
 void ConnTable::on_event(const tw_ev_conn_open& open) {
+  end_reset_before(open.hdr.ts_ns);
   if ((open.flags & TW_OPEN_CONNECT_FAILED) != 0) {
     ledger_.on_connect_failed(open.conn_id);
     listener_.on_conn_start(open.error == ECONNREFUSED ? ConnStart::Refused
@@ -132,7 +138,11 @@ void ConnTable::on_event(const DataView& data) {
   }
   Conn* conn = find(data->conn_id);
   if (conn == nullptr) {
-    if (closed_.contains(data->conn_id)) return;
+    if (closed_.contains(data->conn_id)) {
+      if ((data->flags & TW_DATA_CONT) == 0) losses_.bytes_not_parsed += data->len_bytes;
+      out_.hide_all(data.payload.size());
+      return;
+    }
     // Its opening was lost: whatever it is, it is followed from here on.
     ++losses_.unannounced;
     listener_.on_conn_start(ConnStart::Existing);
@@ -155,20 +165,33 @@ void ConnTable::on_event(const tw_ev_conn_shut& shut) {
 }
 
 void ConnTable::on_event(const tw_ev_conn_close& close) {
+  end_reset_before(close.hdr.ts_ns);
   if (find(close.conn_id) == nullptr) return;
   listener_.on_conn_end({.reset_by_peer = (close.flags & TW_CLOSE_RST_IN) != 0,
                          .reset_by_target = (close.flags & TW_CLOSE_RST_OUT) != 0,
                          .timed_out = (close.flags & TW_CLOSE_TIMEOUT) != 0});
   if ((close.flags & TW_CLOSE_RST_IN) != 0) {
     reset_.push_back(close);
+    if (reset_.size() > kResetWaiting) end_first_reset();
   } else {
     end(close);
   }
 }
 
-void ConnTable::end_reset() {
-  for (const tw_ev_conn_close& close : std::exchange(reset_, {}))
-    end(close);
+void ConnTable::end_first_reset() {
+  const tw_ev_conn_close close = reset_.front();
+  reset_.pop_front();
+  end(close);
+}
+
+void ConnTable::end_reset_before(Ns now_ns) {
+  while (!reset_.empty() && now_ns > reset_.front().hdr.ts_ns + kResetWaitNs)
+    end_first_reset();
+}
+
+void ConnTable::end_all_reset() {
+  while (!reset_.empty())
+    end_first_reset();
 }
 
 void ConnTable::end(const tw_ev_conn_close& close) {
@@ -201,7 +224,7 @@ void ConnTable::on_event(const tw_ev_io_error& error) {
 }
 
 void ConnTable::on_tick(Ns now_ns) {
-  end_reset();
+  end_all_reset();
   for (auto& [id, entry] : conns_) {
     if (entry.conn->wants_tick()) entry.conn->on_tick(now_ns);
   }
@@ -216,7 +239,7 @@ std::vector<std::uint64_t> ConnTable::unix_connections() const {
 }
 
 void ConnTable::finish() {
-  end_reset();
+  end_all_reset();
   for (auto& [id, entry] : conns_)
     entry.conn->finish(out_);
 }

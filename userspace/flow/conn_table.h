@@ -65,7 +65,9 @@ class ConnTable {
   void make_room();
   void remember_closed(std::uint64_t conn_id);
   void end(const tw_ev_conn_close& close);
-  void end_reset();
+  void end_reset_before(Ns now_ns);
+  void end_first_reset();
+  void end_all_reset();
 
   FlowLimits limits_;
   FlowListener& listener_;
@@ -74,9 +76,9 @@ class ConnTable {
   Ledger ledger_;  // outlives the connections
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
-  // Connections that their peers reset since the last tick: what a thread was sending meanwhile is
-  // told after the close, so they end with the tick.
-  std::vector<tw_ev_conn_close> reset_;
+  // Connections that their peers reset a moment ago: what a thread was sending meanwhile is told
+  // after the close, so they end a little later.
+  std::deque<tw_ev_conn_close> reset_;
   // The last connections that ended, for what comes later still.
   std::unordered_set<std::uint64_t> closed_;
   std::deque<std::uint64_t> closed_order_;

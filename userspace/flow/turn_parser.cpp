@@ -49,8 +49,7 @@ void TurnParser::feed(Side side,
                       std::span<const std::byte> bytes,
                       ParseOutput& out) {
   moved(side, offset, bytes.size(), out);
-  // Nobody reads these bytes, so a recording needs none of them.
-  if (out.want_secrets && !bytes.empty()) out.secrets.push_back({0, bytes.size()});
+  out.hide_all(bytes.size());
 }
 
 void TurnParser::skip(Side side,

@@ -38,7 +38,7 @@ Lines syscalls_section(const Report& report, std::size_t max_rows, const Page& p
   for (const SyscallErrors& row : report.syscalls)
     rows.push_back(&row);
   if (rows.empty()) {
-    return facts("Calls", {{"none failed", Tone::Good}}, page.style, page.width);
+    return facts("Syscalls", {{"none failed", Tone::Good}}, page.style, page.width);
   }
   std::stable_sort(rows.begin(), rows.end(), [](const SyscallErrors* a, const SyscallErrors* b) {
     return a->expected < b->expected;

@@ -22,13 +22,10 @@ class CpuAvoidance {
   /// thread was moved.
   bool update(const std::vector<pid_t>& pids);
 
-  /// CPUs that threads of targets were found to be pinned to.
-  [[nodiscard]] const cpu_set_t& avoided() const { return avoided_; }
-
  private:
   const ProcFs& proc_;
   cpu_set_t allowed_{};  // at the beginning; empty: not known
-  cpu_set_t avoided_{};
+  cpu_set_t avoided_{};  // that threads of targets were found to be pinned to
 };
 
 }  // namespace tailwhy

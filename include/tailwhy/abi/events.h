@@ -65,7 +65,7 @@ TW_ABI_SIZE(struct tw_ev_hdr, 16);
 enum tw_conn_open_flags {
 	TW_OPEN_EXISTING = 1 << 0, /* open before the attach: what came earlier was not seen */
 	TW_OPEN_CONNECT_FAILED = 1 << 1, /* never established: `error` says why */
-	TW_OPEN_UNREAD = 1 << 2, /* EXISTING, and received bytes wait in its queue */
+	/* 1 << 2: in old recordings, received bytes wait in its queue; nobody asks */
 	TW_OPEN_FIRST_USE = 1 << 3, /* found by its first read or write, not by its handshake */
 	TW_OPEN_ASKED =
 		1 << 4, /* EXISTING, and the asking side was the last to send: no answer yet */

@@ -298,6 +298,33 @@ TEST_CASE("secrets in the tail of a cut call do not mask the start of its payloa
     CHECK(span.offset >= head.size());
 }
 
+TEST_CASE("bytes that nobody reads are secret as a whole", "[flow]") {
+  Flow flow;
+  flow.table.want_secrets(true);
+  EventBuilder b;
+  std::size_t size = 0;
+  SECTION("a greeting: nobody has asked yet") {
+    b.open(1, TW_ROLE_SERVER).out(1, 1000, "220 CANARY");
+    size = 10;
+  }
+  SECTION("of two threads that read at once, what is told last") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk);
+    b.lose(1, TW_DIR_IN, 6).in(1, 2000, kGet).lose(1, TW_DIR_IN, 0ULL - kGet.size() - 6);
+    b.in(1, 2001, "CANARY");
+    size = 6;
+  }
+  SECTION("after the end of its connection") {
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).close(1, 1100);
+    b.open(2, TW_ROLE_SERVER).in(2, 2000, kGet);
+    b.in(1, 2100, "much later: CANARY");
+    size = 18;
+  }
+  flow.feed(b);
+  REQUIRE(flow.table.secrets().size() == 1);
+  CHECK(flow.table.secrets()[0].offset == 0);
+  CHECK(flow.table.secrets()[0].size == size);
+}
+
 TEST_CASE("an answer tells the protocol of a request that nobody could read", "[flow]") {
   Flow flow;
   EventBuilder b;
@@ -342,6 +369,20 @@ TEST_CASE("bytes that a known protocol's parser cannot place are counted, once e
   CHECK(flow.table.losses().bytes_not_parsed == 570);
 }
 
+TEST_CASE("bytes of a connection that has ended are counted as not parsed", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, kGet).out(1, 1100, kOk).close(1, 1200);
+  b.in(1, 1300, std::string(20'000, 'x'));  // more than one record of the same call
+  b.unreadable(1, TW_DIR_OUT, 1400, 500);
+  flow.feed(b);
+  CHECK(flow.table.losses().bytes_not_parsed == 20'500);
+  CHECK(flow.table.losses().unannounced == 0);
+  CHECK(flow.in_bytes == kGet.size() + 20'000);
+  CHECK(flow.requests.size() == 1);
+  CHECK(flow.table.size() == 0);
+}
+
 TEST_CASE("a FIN that overtakes unread bytes ends nothing before they are read", "[flow]") {
   Flow flow;
   EventBuilder b;
@@ -373,6 +414,55 @@ TEST_CASE("what was being sent while the peer reset the connection is no new one
   REQUIRE(flow.requests.size() == 1);
   CHECK(flow.requests[0].failure == Failure::None);  // it was answered before the reset was told
   CHECK(flow.requests[0].response_bytes == kOk.size());
+}
+
+TEST_CASE("a reset connection ends when events are well past it, without a tick", "[flow]") {
+  constexpr Ns kMs = 1'000'000;
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1 * kMs, kGet).close(1, 10 * kMs, {.flags = TW_CLOSE_RST_IN});
+  b.open(2, TW_ROLE_SERVER).in(2, 1 * kMs, kGet).close(2, 60 * kMs, {.flags = TW_CLOSE_RST_IN});
+  b.open(3, TW_ROLE_SERVER, {.at_ns = 110 * kMs});
+  flow.feed(b);
+  CHECK(flow.requests.empty());
+  CHECK(flow.table.size() == 3);
+
+  SECTION("an opening") {
+    b.open(4, TW_ROLE_SERVER, {.at_ns = 110 * kMs + 1});
+    flow.feed(b);
+    CHECK(flow.table.size() == 3);
+    CHECK(flow.requests.size() == 1);
+  }
+  SECTION("a close") {
+    b.close(3, 110 * kMs + 1);
+    flow.feed(b);
+    CHECK(flow.table.size() == 1);
+    CHECK(flow.requests.size() == 1);
+  }
+  SECTION("the end of the run") {
+    flow.table.finish();
+    CHECK(flow.requests.size() == 2);
+  }
+  for (const Request& request : flow.requests)
+    CHECK(request.failure == Failure::ConnectionReset);
+}
+
+TEST_CASE("connections that were reset wait in bounded number", "[flow]") {
+  Flow flow;
+  EventBuilder b;
+  for (std::uint64_t conn = 1; conn <= 1000; ++conn) {
+    b.open(conn, TW_ROLE_SERVER, {.at_ns = conn}).in(conn, conn, kGet);
+    b.close(conn, conn, {.flags = TW_CLOSE_RST_IN});
+  }
+  b.out(1000, 1000, kOk);
+  flow.feed(b);
+  CHECK(flow.table.size() == 256);
+  CHECK(flow.requests.size() == 744 + 1);
+  CHECK(flow.unmatched == 744);  // the first ones
+  flow.on_tick(2000);
+  CHECK(flow.table.size() == 0);
+  CHECK(flow.unmatched == 999);
+  CHECK(flow.ends.size() == 1000);
 }
 
 TEST_CASE("a last message of an unknown protocol is no failure", "[flow]") {

@@ -122,6 +122,15 @@ TEST_CASE("report: a part that was not observed is not zero", "[sinks][report]")
   CHECK_THAT(report_text(total, sample_run()), Contains("known for 50.0 %"));
 }
 
+TEST_CASE("report: system calls are said to be fine only where they were watched",
+          "[sinks][report]") {
+  Report total = sample_report();
+  total.syscalls.clear();
+  CHECK_THAT(report_text(total, sample_run()), Contains("\nSyscalls     none failed\n"));
+  total.syscalls_known = false;
+  CHECK_THAT(report_text(total, sample_run()), !Contains("none failed"));
+}
+
 TEST_CASE("report: an empty run says what there was instead", "[sinks][report]") {
   Report total = nothing();
   const auto text = [&] { return report_text(total, sample_run()); };
