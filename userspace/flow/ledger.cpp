@@ -8,6 +8,15 @@
 
 namespace tailwhy {
 
+namespace {
+
+// Who sleeps so may be waiting for work; who sleeps otherwise is at work.
+bool may_be_idle(Part part) {
+  return part == Part::Lock || part == Part::Poll || part == Part::Other || part == Part::Client;
+}
+
+}  // namespace
+
 Ledger::Thread& Ledger::thread(std::uint32_t tid) {
   const auto found = threads_.find(tid);
   if (found != threads_.end()) return found->second;
@@ -54,10 +63,10 @@ void Ledger::decide(Thread& thread, std::uint64_t owner) {
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }
 
-void Ledger::set_free(Thread& thread, bool after_answer) {
-  thread.free_since = thread.time.last();
+void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer) {
+  thread.free_since = at;
   thread.free_after_answer = after_answer;
-  thread.free_sums = thread.time.sums();
+  thread.free_sums = sums;
 }
 
 void Ledger::on_off_cpu(const tw_ev_off_cpu& off) {
@@ -68,25 +77,30 @@ void Ledger::on_off_cpu(const tw_ev_off_cpu& off) {
   }
   if (off.on_ns > t.time.last()) add(t, off.on_ns, Part::Unattributed);  // a record was lost
   add(t, off.off_ns, Part::OnCpu);
-  const bool preempted = (off.flags & TW_OFF_PREEMPTED) != 0;
-  if (!preempted && (off.flags & TW_OFF_NEW) == 0) {
+  if ((off.flags & TW_OFF_PREEMPTED) == 0) woke_up(t, off);
+  add(t, off.hdr.ts_ns, Part::RunQueue);
+}
+
+// The time asleep, and what woke the thread.
+void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
+  const Ns asleep_from = t.time.last();
+  const bool is_new = (off.flags & TW_OFF_NEW) != 0;
+  bool idle = is_new;
+  if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
-    const Part part =
-        wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
+    const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
     if (part == Part::Poll) decide(t, kNobody);
-    const Ns asleep_from = t.time.last();
     add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
-    Work* work = active(t.owner);
-    if (part == Part::Other && work != nullptr && t.time.last() - asleep_from > work->other.ns) {
-      work->other = {t.time.last() - asleep_from, off.nr};
+    if (Work* work = active(t.owner); part == Part::Other && work != nullptr) {
+      const Ns slept = t.time.last() - asleep_from;
+      if (slept > work->other.ns) work->other = {slept, off.nr};
     }
     if (part == Part::Poll) t.owner = kUndecided;
+    idle = may_be_idle(part) && !waits_for_mutex(off);
   }
-  if (!preempted) {
-    if (active(t.owner) == nullptr && !waits_for_mutex(off)) set_free(t, false);
-    if (off.waker_tid != 0 && !waits_for_mutex(off)) hand_over(t, off.waker_tid, t.time.last());
-  }
-  add(t, off.hdr.ts_ns, Part::RunQueue);
+  if (!idle) return;
+  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), false);
+  if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from);
 }
 
 // --- work that goes from thread to thread ---
@@ -118,38 +132,76 @@ Ledger::Handed* Ledger::handed_for(Thread& thread, const Work& work) {
 }
 
 // In the place of an older one for the same connection, or else of the oldest.
-void Ledger::hand(Thread& to, const Handed& handed) {
+void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
   for (Handed& old : to.handed) {
     if (old.conn_id == handed.conn_id) place = &old;
   }
   if (place == nullptr) {
+    handed.weak = has_work(to);
     place = std::min_element(to.handed.begin(), to.handed.end(),
                              [](const Handed& a, const Handed& b) { return a.at < b.at; });
   }
   *place = handed;
 }
 
-// Whatever the waker worked for, it may have woken `to` to go on with it.
-void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns at) {
+bool Ledger::has_work(const Thread& thread) const {
+  if (active(thread.owner) != nullptr) return true;
+  return std::any_of(thread.handed.begin(), thread.handed.end(), [&](const Handed& handed) {
+    const Work* work = active(handed.conn_id);
+    return work != nullptr && work->generation == handed.generation && !handed.weak && !handed.done;
+  });
+}
+
+// Whatever the waker worked for, it may have woken `to` to go on with it. A thread that serves a
+// connection takes nothing but that one's work back: others wake it because they leave a lock.
+void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
   const auto found = threads_.find(waker);
   if (found == threads_.end()) return;
-  const Thread& from = found->second;
-  if (const Work* work = active(from.time.owner_at(at, from.owner));
-      work != nullptr && work->tid == waker) {
+  Thread& from = found->second;
+  const Ns at = to.time.last();
+  const auto sums = from.time.sums_at(at);
+  if (!sums) return;
+  const Work* served = active(to.owner);
+  const std::uint64_t owner = from.time.owner_at(at, from.owner);
+  if (const Work* work = active(owner); work != nullptr && work->tid == waker && !served) {
     if (const auto time = time_at(*work, from, at)) {
       hand(to, {work->conn_id, work->generation, at, *time, to.time.sums()});
     }
   }
-  for (const Handed& held : from.handed) {
+  bool any = false;
+  for (Handed& held : from.handed) {
     const Work* work = active(held.conn_id);
     if (work == nullptr || work->generation != held.generation || held.at > at) continue;
-    const auto sums = from.time.sums_at(at);
-    if (!sums || work->upto > at) continue;
+    if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
     time += *sums - held.sums;
     hand(to, {held.conn_id, held.generation, at, time, to.time.sums()});
+    any = true;
+    if (work->tid != to.tid) continue;
+    held.done = true;  // the one that waited for the result goes on
+    set_free(from, at, *sums, true);
   }
+  if (served && served->tid == to.tid && !any && !has_work(from)) {
+    infer_work(to, from, asleep_from);
+    set_free(from, at, *sums, true);
+  }
+}
+
+// A thread of a pool wakes one that waits, though nothing had been handed to it while it slept: it
+// took the work when it had finished something else, and until then the pool was busy.
+void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
+  const Work& work = *active(to.owner);
+  const Ns at = to.time.last();
+  const Ns taken = std::max(from.free_since, asleep_from);
+  if (!from.free_after_answer || taken > at) return;
+  auto time = time_at(work, to, asleep_from);
+  const auto begin = from.time.sums_at(taken);
+  const auto end = from.time.sums_at(at);
+  if (!time || !begin || !end) return;
+  (*time)[Part::OtherRequests] += taken - asleep_from;
+  *time += *end - *begin;
+  hand(to, {work.conn_id, work.generation, at, *time, to.time.sums()});
 }
 
 // --- accounts ---
@@ -174,9 +226,9 @@ Parts Ledger::share(const Work& work, const Parts& own, const Parts& passed, Ns 
   return parts;
 }
 
-// A thread made a call for the connection whose last call another one had made, and nothing told of a
-// hand-over: what is known is what the one did up to its last sign of life, and the other since it was
-// free to take the work.
+// A thread made a call for the connection whose last call another one had made, and nothing told of
+// a hand-over: what is known is what the one did up to its last sign of life, and the other since
+// it was free to take the work.
 Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
   Parts parts;
   Ns left = work.upto;
@@ -186,14 +238,16 @@ Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
     parts = share(work, work.own, time.sums() - work.then, left - work.upto);
   }
   const Ns taken = std::clamp(thread.free_since, left, at);
-  const auto then = taken == thread.free_since ? std::optional(thread.free_sums)
-                                               : thread.time.sums_at(taken);
+  const auto then =
+      taken == thread.free_since ? std::optional(thread.free_sums) : thread.time.sums_at(taken);
   Parts since = then ? thread.time.sums() - *then : Parts();
   const Ns idle = std::exchange(since[Part::Poll], 0);
   since[poll_part(work)] += idle;
   since.trim(at - taken);
   parts += since;
-  if (thread.free_after_answer && then) {
+  if (work.downstream_open > 0) {
+    parts[Part::Downstream] += taken - left;  // whoever reads the answer goes on
+  } else if (thread.free_after_answer && then) {
     parts[Part::OtherRequests] += taken - left;  // it waited until the thread had answered
   } else if (taken > left) {
     parts[Part::Unattributed] += taken - left;
@@ -234,7 +288,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   Thread& t = thread(tid);
   if (!t.time.known()) {
     t.time.begin(at);
-    set_free(t, false);
+    set_free(t, at, t.time.sums(), false);
   }
   const bool asks = work.role == Role::Client;
   const bool for_current = asks && begins && active(t.owner) != nullptr;
@@ -272,7 +326,7 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
   if (!asks) work.active = outstanding;
   if (asks && !outstanding) release(work);
   t.owner = active(owner) != nullptr ? owner : kUndecided;
-  if (t.owner == kUndecided) set_free(t, true);
+  if (t.owner == kUndecided) set_free(t, t.time.last(), t.time.sums(), true);
 }
 
 // --- calls that the target makes ---

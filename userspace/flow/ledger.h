@@ -1,6 +1,7 @@
 // Whose time it is: follows what each thread does and for whom, so that a connection's account says
-// where the time of its requests went. A thread works for the connection of its last socket call until
-// it makes another or waits for events; what wakes it on purpose may hand it work. Knows no protocol.
+// where the time of its requests went. A thread works for the connection of its last socket call
+// until it makes another or waits for events; what wakes it on purpose may hand it work. Knows no
+// protocol.
 #pragma once
 
 #include "tailwhy/abi/events.h"
@@ -63,8 +64,10 @@ class Ledger {
     std::uint64_t conn_id = 0;
     std::uint32_t generation = 0;
     Ns at = 0;
-    Parts time;  // of the connection's account, then
-    Parts sums;  // of the thread, then
+    Parts time;         // of the connection's account, then
+    Parts sums;         // of the thread, then
+    bool weak = false;  // the thread had other work then: it may have waited for a lock
+    bool done = false;  // the thread has woken the one that waited for the result
   };
   struct Thread {
     std::uint32_t tid = 0;
@@ -90,13 +93,14 @@ class Ledger {
   void charge(Thread& thread, const Stretch& stretch);
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
-  void set_free(Thread& thread, bool after_answer);
-  void hand_over(Thread& to, std::uint32_t waker, Ns at);
-  void hand(Thread& to, const Handed& handed);
+  void woke_up(Thread& thread, const tw_ev_off_cpu& off);
+  static void set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer);
+  [[nodiscard]] bool has_work(const Thread& thread) const;
+  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from);
+  void infer_work(Thread& to, const Thread& from, Ns asleep_from);
+  void hand(Thread& to, Handed handed);
   static Handed* handed_for(Thread& thread, const Work& work);
-  [[nodiscard]] static std::optional<Parts> time_at(const Work& work,
-                                                    const Thread& thread,
-                                                    Ns at);
+  [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const Thread& thread, Ns at);
   static Part poll_part(const Work& work);
   static Parts share(const Work& work, const Parts& own, const Parts& passed, Ns length);
   void advance(Work& work, Thread& thread, Ns at);

@@ -42,9 +42,8 @@ std::optional<Parts> ThreadTime::sums_at(Ns at) const {
 std::uint64_t ThreadTime::owner_at(Ns at, std::uint64_t now) const {
   if (at >= last_) return now;
   std::uint64_t owner = kNobody;
-  for_each_since(at, [&](const Stretch& stretch) {
-    owner = stretch.begin <= at ? stretch.owner : kNobody;
-  });
+  for_each_since(
+      at, [&](const Stretch& stretch) { owner = stretch.begin <= at ? stretch.owner : kNobody; });
   return owner;
 }
 

@@ -1,6 +1,6 @@
-// The time of one thread without holes: on a CPU, waiting for one, asleep by cause. Sums since it is
-// known, and the last stretches one by one, so that a moment that has just passed can be asked for.
-// Knows nothing of connections but the number that a stretch belongs to.
+// The time of one thread without holes: on a CPU, waiting for one, asleep by cause. Sums since it
+// is known, and the last stretches one by one, so that a moment that has just passed can be asked
+// for. Knows nothing of connections but the number that a stretch belongs to.
 #pragma once
 
 #include "flow/parts.h"
@@ -44,8 +44,8 @@ class ThreadTime {
   /// Whom it worked for at `at`; `now`: for whom it works since last().
   [[nodiscard]] std::uint64_t owner_at(Ns at, std::uint64_t now) const;
 
-  /// Calls f(const Stretch&) for the stretches that end after `from`, latest first. Those before the
-  /// first that is remembered are not told.
+  /// Calls f(const Stretch&) for the stretches that end after `from`, latest first. Those before
+  /// the first that is remembered are not told.
   template <class F>
   void for_each_since(Ns from, F&& f) const {
     for (std::size_t i = 0; i < remembered_; ++i) {

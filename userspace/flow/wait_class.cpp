@@ -61,7 +61,8 @@ Part wait_class(const tw_ev_off_cpu& off, std::optional<Role> peer) {
 }
 
 bool waits_for_mutex(const tw_ev_off_cpu& off) {
-  return (off.flags & TW_OFF_CONTENDED) != 0;
+  const bool file_lock = off.nr == SYS_flock || off.nr == SYS_fcntl;
+  return file_lock || (off.flags & TW_OFF_CONTENDED) != 0;
 }
 
 }  // namespace tailwhy

@@ -32,16 +32,16 @@ struct Work {
   std::uint32_t generation = 0;  // how often it has become active
   std::uint32_t tid = 0;         // the thread that made its last call
   Ns upto = 0;
-  Parts own;   // of that thread, for this connection, since then
-  Parts then;  // sums of that thread, then
-  bool receiving = false;               // its client has not sent all of a request
-  bool sending = false;                 // its client has to take some bytes first
-  std::uint32_t downstream_open = 0;    // calls made for it that are not answered
-  Gap gap = Gap::None;                  // why some time was unattributed, the last time
-  std::uint16_t failed_call = 0xffff;   // the last failing system call
+  Parts own;                           // of that thread, for this connection, since then
+  Parts then;                          // sums of that thread, then
+  bool receiving = false;              // its client has not sent all of a request
+  bool sending = false;                // its client has to take some bytes first
+  std::uint32_t downstream_open = 0;   // calls made for it that are not answered
+  Gap gap = Gap::None;                 // why some time was unattributed, the last time
+  std::uint16_t failed_call = 0xffff;  // the last failing system call
   std::uint16_t failed_error = 0;
-  LongestCall other;                    // since it became active
-  LongestDownstream downstream;         // since it became active
+  LongestCall other;             // since it became active
+  LongestDownstream downstream;  // since it became active
 
   // Of a connection that the target made:
   std::uint64_t serves = 0;  // the connection that its exchange is made for; 0: none
