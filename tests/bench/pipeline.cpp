@@ -64,6 +64,7 @@ struct Nobody final : FlowListener {
 // Events to the flow layer and no further.
 class FlowOnly final : public EventHandler {
  public:
+  FlowOnly() { conns_.want_budgets(true); }
   void on_event(const EventView& event) override {
     std::visit(
         [this]<class Event>(const Event& e) {
@@ -106,7 +107,9 @@ class Path {
       sinks.push_back(log_.get());
     }
     auto analysis = std::make_unique<Analysis>(std::move(sinks), FlowLimits{});
-    analysis->start(RunInfo{});
+    RunInfo run;
+    run.hooks.emplace_back("waking_tp");  // budgets are to be had
+    analysis->start(run);
     analysis_ = analysis.get();
     handler_ = std::move(analysis);
   }
@@ -150,7 +153,8 @@ Spread spread_of(std::vector<double> values) {
 
 bool is_socket_event(std::span<const std::byte> record) {
   const auto type = reinterpret_cast<const tw_ev_hdr*>(record.data())->type;
-  return type != TW_EV_TASK_FORK && type != TW_EV_TASK_EXEC && type != TW_EV_TASK_EXIT;
+  return type != TW_EV_TASK_FORK && type != TW_EV_TASK_EXEC && type != TW_EV_TASK_EXIT &&
+         type != TW_EV_OFF_CPU;
 }
 
 void measure(std::string_view name, std::string_view what, const Records& records, int rounds) {

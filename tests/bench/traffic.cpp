@@ -44,15 +44,23 @@ std::string path(std::uint64_t i) {
          std::string(1, static_cast<char>('a' + (mixed >> 20) % 4)) + "?page=2&token=0123456789";
 }
 
-// Connections are served round robin; each has one call in and what the answer takes.
+// Connections are served round robin by one thread, which sleeps before each; each has one call in
+// and what the answer takes.
 template <class Exchange>
 Traffic repeat(std::size_t turns, std::size_t requests_each, Exchange exchange) {
   Traffic traffic;
   EventBuilder& b = traffic.builder;
   for (std::uint64_t conn = 1; conn <= kConnections; ++conn)
     b.open(conn, TW_ROLE_SERVER, {.at_ns = conn, .established_ns = conn});
-  for (std::uint64_t i = 0; i < turns; ++i)
-    exchange(b, i % kConnections + 1, 1'000'000 + i * kPeriodNs, i);
+  for (std::uint64_t i = 0; i < turns; ++i) {
+    const Ns at = 1'000'000 + i * kPeriodNs;
+    b.off_cpu(100, at - 5'000,
+              {.on_ns = at - kPeriodNs - 5'000,
+               .off_ns = at - 10'500,
+               .woken_ns = at - 8'000,
+               .nr = 232});  // epoll_wait
+    exchange(b, i % kConnections + 1, at, i);
+  }
   traffic.requests = turns * requests_each;
   for (std::uint64_t conn = 1; conn <= kConnections; ++conn)
     b.close(conn, 2'000'000 + turns * kPeriodNs);
