@@ -112,6 +112,11 @@ static __always_inline int on_set_state(struct sock *sk, int oldstate, int newst
 		on_new_socket(sk, oldstate, newstate);
 		return 0;
 	}
+	/* Our FIN is acknowledged, and so is all before it. */
+	if (conn->flags & TW_CONN_UNACKED &&
+	    (newstate == TCP_FIN_WAIT2 || newstate == TCP_TIME_WAIT ||
+	     (newstate == TCP_CLOSE && oldstate == TCP_LAST_ACK)))
+		tw_conn_acked(conn, TW_ACK_ALL);
 	if (cfg.conns_by_address && newstate == TCP_CLOSE)
 		conn->flags |= TW_CONN_CLOSED;
 	if (conn->role == TW_ROLE_LISTENER) {

@@ -89,6 +89,19 @@ static __always_inline void on_io_error(struct sock *sk, struct tw_conn *conn, s
 		tw_conn_late_close(sk, conn);
 }
 
+/* A peer on this machine may have acknowledged before the call returned. */
+static __always_inline void await_ack(struct sock *sk, struct tw_conn *conn)
+{
+	struct tcp_sock *tcp = tw_tcp_of(sk);
+
+	if (!tcp)
+		return;
+	conn->flags |= TW_CONN_UNACKED;
+	barrier();
+	if (TW_SK(tcp, snd_una) == TW_SK(tcp, write_seq))
+		tw_conn_acked(conn, TW_ACK_ALL);
+}
+
 /* The send call has returned but no lock is held: two threads may be here for one socket. */
 static __always_inline int on_send(struct sock *sk, int ret)
 {
@@ -113,6 +126,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		call.flags |= TW_DATA_NO_SPACE;
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
 	tw_payload_send(&call, current, task, false);
+	if (cfg.want_acks)
+		await_ack(sk, conn);
 	return 0;
 }
 

@@ -96,6 +96,58 @@ int BPF_PROG(tcp_probe_tp, struct sock *sk, struct sk_buff *skb)
 	return on_probe(sk, skb);
 }
 
+__hidden void tw_conn_acked(struct tw_conn *conn, __u8 flags)
+{
+	struct tw_ev_ack *ev = tw_reserve(bpf_ktime_get_ns(), ACK, struct tw_ev_ack);
+
+	if (flags & TW_ACK_ALL)
+		conn->flags &= ~TW_CONN_UNACKED;
+	if (!ev)
+		return;
+	ev->conn_id = conn->id;
+	ev->offset_bytes = conn->out_bytes;
+	ev->flags = flags;
+	__builtin_memset(ev->_pad, 0, sizeof(ev->_pad));
+	tw_submit(ev);
+}
+
+/*
+ * A segment is about to be processed: does it acknowledge the last byte? And has the kernel been held
+ * back by the peer's window up to now? (A window that is too small need not be zero.)
+ */
+static __always_inline int on_ack(struct sock *sk, struct sk_buff *skb)
+{
+	struct tw_conn *conn = tw_conn_get(sk);
+	struct tcp_sock *tcp;
+	struct tcphdr th;
+	__u32 no_window;
+	__u8 flags = 0;
+
+	if (!conn || conn->role == TW_ROLE_LISTENER)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp || tcp->snd_una == tcp->write_seq)
+		return 0; /* nothing is on its way */
+	if (bpf_probe_read_kernel(&th, sizeof(th), BPF_CORE_READ(skb, data)))
+		return 0;
+	if (conn->flags & TW_CONN_UNACKED && (__s32)(bpf_ntohl(th.ack_seq) - tcp->write_seq) >= 0)
+		flags = TW_ACK_ALL;
+	no_window = BPF_CORE_READ_BITFIELD(tcp, chrono_type) == TCP_CHRONO_RWND_LIMITED;
+	if (no_window != conn->no_window) {
+		conn->no_window = no_window;
+		flags |= no_window ? TW_ACK_NO_WINDOW : TW_ACK_WINDOW;
+	}
+	if (flags)
+		tw_conn_acked(conn, flags);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(ack_tp, struct sock *sk, struct sk_buff *skb)
+{
+	return on_ack(sk, skb);
+}
+
 static __always_inline int on_retransmit(struct sock *sk)
 {
 	struct tw_conn *conn = tw_conn_find(sk);

@@ -23,6 +23,9 @@
 #define TCP_LISTEN	10
 #define TCP_CLOSING	11
 
+/* include/linux/tcp.h: enum tcp_chrono */
+#define TCP_CHRONO_RWND_LIMITED 2
+
 /* include/net/sock.h */
 #define RCV_SHUTDOWN  1
 #define SEND_SHUTDOWN 2

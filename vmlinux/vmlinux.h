@@ -258,7 +258,10 @@ struct tcp_sock {
 	__u32 data_segs_out;
 	__u32 rcv_nxt;
 	__u32 copied_seq;
+	__u32 write_seq;
+	__u32 snd_una;
 	__u32 srtt_us;
+	__u8 chrono_type : 2;
 };
 
 struct sockaddr_un {

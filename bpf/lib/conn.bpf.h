@@ -24,6 +24,7 @@ enum tw_conn_flags {
 	TW_CONN_CLOSED = 1 << 5, /* conns_by_address: only its own file may still use it */
 	TW_CONN_ENDED =
 		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
+	TW_CONN_UNACKED = 1 << 7, /* want_acks: sent, and not all of it acknowledged */
 };
 
 /*
@@ -52,7 +53,7 @@ struct tw_conn {
 	__u8 family; /* enum tw_family */
 	__u8 flags; /* enum tw_conn_flags */
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
-	__u32 _pad;
+	__u32 no_window; /* want_acks: the peer's window is closed */
 };
 
 struct tw_conns {
@@ -103,6 +104,8 @@ void tw_conn_listens(struct sock *sk);
 __u8 tw_conn_open_role(struct sock *sk);
 /* A Unix listener became readable: somebody connected. */
 void tw_conn_unix_connect(struct sock *listener);
+/* want_acks: the peer has all that was sent, or moved its window (enum tw_ack_flags). */
+void tw_conn_acked(struct tw_conn *conn, __u8 flags);
 /* Data came for a Unix socket that is not followed: remembered if it was connected to a target. */
 void tw_conn_unix_data(struct sock *sk);
 

@@ -74,11 +74,16 @@
   X(tw_ev_conn_connect, hdr) X(tw_ev_conn_connect, conn_id) X(tw_ev_conn_connect, pid) \
   X(tw_ev_conn_connect, tid)
 
+#define LAYOUT_ACK(X) \
+  X(tw_ev_ack, hdr) X(tw_ev_ack, conn_id) X(tw_ev_ack, offset_bytes) X(tw_ev_ack, flags) \
+  X(tw_ev_ack, _pad)
+
 #define LAYOUT(X) \
   LAYOUT_HDR(X) LAYOUT_CONN_OPEN(X) LAYOUT_DATA(X) LAYOUT_ARRIVAL(X) LAYOUT_CONN_SHUT(X) \
   LAYOUT_CONN_CLOSE(X) LAYOUT_RETRANSMIT(X) LAYOUT_IO_ERROR(X) LAYOUT_TASK_FORK(X) \
   LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) \
-  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_MAPS(X)
+  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_ACK(X) \
+  LAYOUT_MAPS(X)
 /* clang-format on */
 
 struct layout_row {

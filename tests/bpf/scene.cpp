@@ -80,6 +80,7 @@ class Collector : public EventHandler {
   void take(const tw_ev_off_cpu* ev) { trace_.offs.push_back(*ev); }
   void take(const tw_ev_call_errors* ev) { trace_.call_errors.push_back(*ev); }
   void take(const tw_ev_conn_connect* ev) { trace_.connects.push_back(*ev); }
+  void take(const tw_ev_ack* ev) { trace_.acks.push_back(*ev); }
   void take(const tw_ev_task_fork* ev) { trace_.forks.push_back(*ev); }
   void take(const tw_ev_task_exec* ev) { trace_.execs.push_back(*ev); }
   void take(const tw_ev_task_exit* ev) { trace_.exits.push_back(*ev); }

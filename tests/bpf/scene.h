@@ -114,6 +114,7 @@ struct Trace {
   std::vector<tw_ev_off_cpu> offs;
   std::vector<tw_ev_call_errors> call_errors;
   std::vector<tw_ev_conn_connect> connects;
+  std::vector<tw_ev_ack> acks;
   LossCounters losses{};
   std::uint64_t malformed = 0;
 

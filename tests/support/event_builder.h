@@ -225,6 +225,15 @@ class EventBuilder {
     return push(event);
   }
 
+  /// The peer acknowledged, at the end of what was sent so far.
+  EventBuilder& ack(std::uint64_t conn, Ns at_ns, std::uint8_t flags = TW_ACK_ALL) {
+    auto event = make<tw_ev_ack>(TW_EV_ACK, at_ns);
+    event.conn_id = conn;
+    event.offset_bytes = streams_[conn].offset[TW_DIR_OUT];
+    event.flags = flags;
+    return push(event);
+  }
+
   EventBuilder& call_errors(
       std::uint32_t tid, Ns at_ns, std::uint32_t count, std::uint16_t nr, std::uint16_t error) {
     auto event = make<tw_ev_call_errors>(TW_EV_CALL_ERRORS, at_ns);

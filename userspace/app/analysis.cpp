@@ -23,7 +23,11 @@ void Analysis::start(const RunInfo& info) {
   aggregator_.emplace(Aggregator::Moment{info.attached_ns, clock_.to_real(info.attached_ns)});
   // Where the kernel side told of every switch: also a recording's.
   const auto& hooks = info.hooks;
-  conns_.want_budgets(std::find(hooks.begin(), hooks.end(), "waking_tp") != hooks.end());
+  const auto used = [&](std::string_view program) {
+    return std::find(hooks.begin(), hooks.end(), program) != hooks.end();
+  };
+  conns_.want_budgets(used("waking_tp"));
+  conns_.want_acks(used("ack_tp"));
   losses_before_ = losses();
   for (Sink* sink : sinks_)
     sink->on_start(info);

@@ -76,7 +76,7 @@ Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,
   plan.conns_by_address = !features.usable(TW_FEAT_SK_STORAGE);
   for (const HookSpec& hook : table) {
     if (!hook.required && !options.groups.has(hook.group)) {
-      plan.missing.push_back({&hook, true, "switched off"});
+      if (!hook.on_request) plan.missing.push_back({&hook, true, "switched off"});
       continue;
     }
     PlannedHook planned{&hook, nullptr, {}, {}};

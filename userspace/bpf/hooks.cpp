@@ -49,6 +49,8 @@ constexpr HookProgram kSched[] = {
 };
 constexpr HookProgram kSysExit[] = {{"sys_exit_tp", {TW_FEAT_SYS_EXIT_TP}}};
 
+constexpr HookProgram kAck[] = {{"ack_tp", {TW_FEAT_TCP_PROBE_TP}}};
+
 constexpr HookVariant kProcessBy[] = {{"tracepoints", kProcess}};
 constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
 constexpr HookVariant kThreadsBy[] = {{"iterator", kThreads}};
@@ -75,6 +77,7 @@ constexpr HookVariant kRetransmitBy[] = {
     {"tracepoint", kRetransmit},
 };
 constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
+constexpr HookVariant kAckBy[] = {{"tracepoint", kAck}};
 constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};
 constexpr HookVariant kSysExitBy[] = {{"tracepoint", kSysExit}};
 
@@ -120,6 +123,12 @@ constexpr HookSpec kHooks[] = {
      .required = false,
      .gives = "which side reset a connection",
      .variants = kResetBy},
+    {.name = "ack",
+     .group = HookGroup::Ack,
+     .required = false,
+     .on_request = true,
+     .gives = "when clients have received their responses, and when they take no more",
+     .variants = kAckBy},
     {.name = "sched",
      .group = HookGroup::Sched,
      .required = false,
@@ -142,8 +151,8 @@ constexpr HookSpec kHooks[] = {
      .variants = kFindBy},
 };
 
-constexpr std::string_view kGroupNames[kHookGroups] = {"process", "conn",  "io",
-                                                       "net",     "sched", "syscalls"};
+constexpr std::string_view kGroupNames[kHookGroups] = {"process", "conn",     "io", "net",
+                                                       "sched",   "syscalls", "ack"};
 
 }  // namespace
 

@@ -12,8 +12,8 @@
 namespace tailwhy {
 
 /// What a user can switch off as a whole.
-enum class HookGroup : std::uint8_t { Process, Conn, Io, Net, Sched, Syscalls };
-inline constexpr std::size_t kHookGroups = 6;
+enum class HookGroup : std::uint8_t { Process, Conn, Io, Net, Sched, Syscalls, Ack };
+inline constexpr std::size_t kHookGroups = 7;
 
 /// Lower-case name as users type it ("sched").
 std::string_view to_string(HookGroup group) noexcept;
@@ -44,7 +44,8 @@ struct HookSpec {
   std::string_view name;
   HookGroup group = HookGroup::Process;
   bool required = false;
-  std::string_view gives;  ///< what is lost without it
+  bool on_request = false;  ///< nobody misses it who has not asked for it
+  std::string_view gives;   ///< what is lost without it
   std::span<const HookVariant> variants;
 };
 

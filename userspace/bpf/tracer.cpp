@@ -53,6 +53,7 @@ tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uin
   cfg.want_accept = plan.accept_seen;
   cfg.conns_by_address = plan.conns_by_address;
   cfg.io_by_syscall = plan.io_by_syscall;
+  cfg.want_acks = plan.find("ack") != nullptr;
   cfg.want_sched = plan.find("sched") != nullptr;
   return cfg;
 }

@@ -154,7 +154,8 @@ void add_gates(CLI::App& app, Options& o) {
 std::vector<std::string> group_names() {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kHookGroups; ++i) {
-    names.emplace_back(to_string(static_cast<HookGroup>(i)));
+    const auto group = static_cast<HookGroup>(i);
+    if (group != HookGroup::Ack) names.emplace_back(to_string(group));  // off unless --drain
   }
   return names;
 }
@@ -168,6 +169,8 @@ std::vector<std::string> feature_names() {
 }
 
 void add_tracing(CLI::App& app, Options& o) {
+  app.add_flag("--drain", o.drain, "Follow responses until the client has acknowledged them")
+      ->group(kTracing);
   app.add_option("--without", o.without, "Leave a group of hooks out (sched, net, syscalls)")
       ->delimiter(',')
       ->check(CLI::IsMember(group_names()))

@@ -69,6 +69,7 @@ struct Options {
   bool keep_payload = false;
 
   // how it traces
+  bool drain = false;                // until the client has acknowledged
   std::vector<std::string> without;  // hook groups
   std::vector<std::string> disable_features;
   std::uint64_t ring_bytes = 8U << 20U;

@@ -9,6 +9,8 @@ namespace {
 // Outstanding requests of one connection. A client that pipelines deeper than this is not served by
 // any server we know of either.
 constexpr std::size_t kPendingPerConnection = 4096;
+// Answered requests of one connection whose answers the peer has not acknowledged.
+constexpr std::size_t kUnackedPerConnection = 64;
 
 }  // namespace
 
@@ -104,6 +106,7 @@ void Assembler::end_response(Exchange& exchange,
   }
   const Call& call = responses.call_of(offset == 0 ? 0 : offset - 1);
   exchange.request.at.write_last = call.at_ns;
+  exchange.response_end = offset;
   exchange.end = call.account;
 }
 
@@ -137,6 +140,7 @@ void Assembler::account_for(Exchange& exchange) {
     request.downstream_protocol = work_.downstream.protocol;
   }
   request.retransmits = exchange.end.retransmits - exchange.begin.retransmits;
+  request.zero_windows = exchange.end.zero_windows - exchange.begin.zero_windows;
   request.failed_calls = exchange.end.failed_calls - exchange.begin.failed_calls;
   if (request.failed_calls > 0) {
     request.failed_call = work_.failed_call;
@@ -150,7 +154,7 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   if (failure != Failure::None) request.failure = failure;
   request.peer = &facts_.peer;
   request.local = &facts_.local;
-  account_for(exchange);
+  if (!request.budget.known) account_for(exchange);
   listener_.on_request(request);
 }
 
@@ -177,10 +181,44 @@ void Assembler::emit_ended() {
       ++index;
       continue;
     }
-    emit(exchange, Outcome::Matched, Failure::None);
+    emit_matched(exchange);
     const bool was_first = index == first_;
     remove(index);
     if (was_first) index = first_;
+  }
+}
+
+// At once, or when the peer has its last byte: segments that are sent again until then are its too.
+void Assembler::emit_matched(Exchange& exchange) {
+  if (!want_acks_ || facts_.role == Role::Client || facts_.peer.family == Family::Unix) {
+    emit(exchange, Outcome::Matched, Failure::None);
+    return;
+  }
+  account_for(exchange);
+  Unacked& held = unacked_.emplace_back();
+  held.exchange = exchange;
+  if (exchange.request.downstream_peer != nullptr) {
+    held.downstream = *exchange.request.downstream_peer;
+    held.exchange.request.downstream_peer = &held.downstream;  // a deque moves nothing
+  }
+  emit_unacked(kUnackedPerConnection);
+}
+
+void Assembler::emit_unacked(std::size_t most) {
+  while (unacked_.size() > most) {
+    emit(unacked_.front().exchange, Outcome::Matched, Failure::None);
+    unacked_.pop_front();
+  }
+}
+
+void Assembler::on_ack(std::uint64_t offset, Ns at) {
+  while (!unacked_.empty() && unacked_.front().exchange.response_end <= offset) {
+    Exchange& exchange = unacked_.front().exchange;
+    exchange.request.at.acked = std::max(at, exchange.request.at.write_last);
+    exchange.request.retransmits = work_.account.retransmits - exchange.begin.retransmits;
+    exchange.request.zero_windows = work_.account.zero_windows - exchange.begin.zero_windows;
+    emit(exchange, Outcome::Matched, Failure::None);
+    unacked_.pop_front();
   }
 }
 
@@ -294,6 +332,10 @@ void Assembler::mark_incomplete() {
     exchange.request.incomplete = true;
 }
 
+void Assembler::finish() {
+  emit_unacked(0);
+}
+
 void Assembler::quiet(const Stream& responses) {
   bool ended = false;
   for (Exchange& exchange : outstanding()) {
@@ -306,6 +348,7 @@ void Assembler::quiet(const Stream& responses) {
 
 void Assembler::close(Failure failure, const Stream& requests, const Stream& responses) {
   emit_ended();
+  emit_unacked(0);
   // Where nothing is known of the protocol, a last message that wants no answer is no failure.
   const bool one_way = failure == Failure::ClientAbort || failure == Failure::NoResponse;
   if (one_way && protocol_ == kUnknownProtocol) failure = Failure::None;

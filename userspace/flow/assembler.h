@@ -10,6 +10,7 @@
 #include "proto/parser.h"
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -71,8 +72,15 @@ class Assembler {
   void mark_incomplete();
   /// Nothing followed for the quiet time: ends what only direction reversal could end.
   void quiet(const Stream& responses);
+  /// The run ends: what waits only for the peer is handed on.
+  void finish();
   /// The connection ended: nothing more will come.
   void close(Failure failure, const Stream& requests, const Stream& responses);
+
+  /// From now on answered requests wait until the peer has their last byte.
+  void want_acks() { want_acks_ = true; }
+  /// The peer has everything before `offset`.
+  void on_ack(std::uint64_t offset, Ns at);
 
   [[nodiscard]] std::size_t pending() const { return pending_.size() - first_; }
   /// The youngest request has not been received whole; one has not been answered whole.
@@ -93,6 +101,8 @@ class Assembler {
   std::span<Exchange> outstanding() { return std::span(pending_).subspan(first_); }
   void emit_ended();
   void account_for(Exchange& exchange);
+  void emit_matched(Exchange& exchange);
+  void emit_unacked(std::size_t most);
   void remove(std::size_t index);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 
@@ -107,6 +117,13 @@ class Assembler {
   // has ended; the room is used again when all have.
   std::vector<Exchange> pending_;
   std::size_t first_ = 0;
+  // Answered, and what its downstream_peer refers to. With want_acks_ only.
+  struct Unacked {
+    Exchange exchange;
+    Endpoint downstream;
+  };
+  std::deque<Unacked> unacked_;
+  bool want_acks_ = false;
   std::uint64_t number_ = 0;
   std::uint64_t responses_end_ = 0;  // stream offset after the last response that ended
   bool response_lost_ = false;

@@ -295,6 +295,11 @@ void Conn::on_arrival(std::uint64_t offset, Ns at_ns) {
   stream(side_of(TW_DIR_IN)).add_arrival(offset, at_ns);
 }
 
+void Conn::on_ack(const tw_ev_ack& ack) {
+  if ((ack.flags & TW_ACK_NO_WINDOW) != 0) ++work_.account.zero_windows;
+  if ((ack.flags & TW_ACK_ALL) != 0) assembler_.on_ack(ack.offset_bytes, ack.hdr.ts_ns);
+}
+
 void Conn::on_shut(tw_dir dir, ParseOutput& out) {
   out.clear();
   if (!peer_shut_first_ && !target_shut_first_) {
@@ -340,6 +345,7 @@ void Conn::finish(ParseOutput& out) {
   out.clear();
   release_held(out);
   if (protocol_ == nullptr) assembler_.quiet(stream(Side::Response));
+  assembler_.finish();
 }
 
 void Conn::evict() {

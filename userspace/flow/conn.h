@@ -40,6 +40,9 @@ class Conn {
   void on_data(const DataView& data, ParseOutput& out);
   void on_arrival(std::uint64_t offset, Ns at_ns);
   void on_retransmit() { ++work_.account.retransmits; }
+  /// The peer acknowledged all before an offset, or moved its window.
+  void on_ack(const tw_ev_ack& ack);
+  void want_acks() { assembler_.want_acks(); }
   /// One side sent its FIN.
   void on_shut(tw_dir dir, ParseOutput& out);
   /// It is over: what is outstanding ends, unanswered if need be.

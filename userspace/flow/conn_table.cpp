@@ -93,6 +93,7 @@ Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
   }
   entry.conn =
       std::make_unique<Conn>(std::move(facts), first_seen, listener_, losses_, budget_, ledger_);
+  if (want_acks_) entry.conn->want_acks();
   last_ = entry.conn.get();
   last_id_ = conn_id;
   return *last_;
@@ -217,6 +218,10 @@ void ConnTable::remember_closed(std::uint64_t conn_id) {
 void ConnTable::on_event(const tw_ev_retransmit& retransmit) {
   if (Conn* conn = find(retransmit.conn_id)) conn->on_retransmit();
   listener_.on_retransmit();
+}
+
+void ConnTable::on_event(const tw_ev_ack& ack) {
+  if (Conn* conn = find(ack.conn_id)) conn->on_ack(ack);
 }
 
 void ConnTable::on_event(const tw_ev_io_error& error) {

@@ -30,6 +30,7 @@ class ConnTable {
   void on_event(const tw_ev_conn_close& close);
   void on_event(const tw_ev_retransmit& retransmit);
   void on_event(const tw_ev_io_error& error);
+  void on_event(const tw_ev_ack& ack);
   void on_event(const tw_ev_off_cpu& off) { ledger_.on_off_cpu(off); }
   void on_event(const tw_ev_call_errors& errors) { ledger_.on_call_errors(errors); }
   void on_event(const tw_ev_conn_connect& connect) { ledger_.on_connect(connect); }
@@ -37,6 +38,8 @@ class ConnTable {
 
   /// Requests get a budget: the records of what threads do come too.
   void want_budgets(bool wanted) { ledger_.enable(wanted); }
+  /// Requests end when the peer has acknowledged them.
+  void want_acks(bool wanted) { want_acks_ = wanted; }
 
   void on_tick(Ns now_ns);
   /// The run ends. What is still outstanding stays in flight.
@@ -73,6 +76,7 @@ class ConnTable {
   FlowListener& listener_;
   FlowLosses losses_;
   PendingBudget budget_;
+  bool want_acks_ = false;
   Ledger ledger_;  // outlives the connections
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first

@@ -13,6 +13,7 @@ struct Exchange {
   std::uint64_t stream_id = 0;
   std::uint64_t request_begin = 0;   // stream offsets
   std::uint64_t response_begin = 0;  // interim responses included
+  std::uint64_t response_end = 0;
   bool request_ended = false;
   bool request_lost = false;  // the parser lost its place in it: where it ends is not known
   bool response_begun = false;

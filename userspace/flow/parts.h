@@ -49,6 +49,7 @@ struct Account {
   std::uint32_t failed_calls = 0;
   std::uint32_t retransmits = 0;
   std::uint32_t downstream_calls = 0;
+  std::uint32_t zero_windows = 0;
 };
 
 }  // namespace tailwhy

@@ -69,6 +69,7 @@ struct Stamps {
   Ns read_last = 0;    // … the last byte
   Ns write_first = 0;  // the call that handed over the first byte of the response returned
   Ns write_last = 0;   // … the last byte
+  Ns acked = 0;        // the peer acknowledged the last byte; only where that is asked for
 };
 // For role Client the request's side is the writing one: read_first/read_last are then the calls
 // that sent the request's first and last byte, write_first/write_last those that read the first and
@@ -115,7 +116,8 @@ struct Request {
   std::uint32_t failed_calls = 0;
   std::uint16_t failed_call = 0xffff;
   std::uint16_t failed_error = 0;
-  std::uint32_t retransmits = 0;  // segments of its connection sent again meanwhile
+  std::uint32_t retransmits = 0;   // segments of its connection sent again meanwhile
+  std::uint32_t zero_windows = 0;  // times that its client closed its window meanwhile
 
   // Durations in ns. `x_known` says whether the two stamps were observed (and in order).
   [[nodiscard]] bool queue_known() const {
@@ -126,6 +128,8 @@ struct Request {
   [[nodiscard]] Ns receive() const { return minus(at.read_last, at.read_first); }
   [[nodiscard]] Ns service() const { return minus(at.write_first, at.read_last); }
   [[nodiscard]] Ns send() const { return minus(at.write_last, at.write_first); }
+  [[nodiscard]] bool drain_known() const { return at.acked != 0; }
+  [[nodiscard]] Ns drain() const { return minus(at.acked, at.write_last); }
   [[nodiscard]] Ns ttfb() const { return minus(at.write_first, start()); }
   [[nodiscard]] Ns duration() const { return minus(at.write_last, start()); }
   [[nodiscard]] bool accept_queue_known() const {

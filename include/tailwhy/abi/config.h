@@ -15,7 +15,8 @@ struct tw_config {
 	__u8 conns_by_address; /* sockets are keys of a hash instead of having storage */
 	__u8 io_by_syscall; /* socket calls are seen when the system call returns, not within it */
 	__u8 want_sched; /* switches are seen */
-	__u8 _pad[3];
+	__u8 want_acks; /* acknowledgements are told of */
+	__u8 _pad[2];
 };
 TW_ABI_SIZE(struct tw_config, 24);
 

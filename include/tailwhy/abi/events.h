@@ -23,7 +23,9 @@
 	X(11, OFF_CPU, off_cpu, "a traced thread is back on a CPU: why and how long it was not") \
 	X(12, CALL_ERRORS, call_errors,                                                          \
 	  "system calls of a thread failed since its last socket call")                          \
-	X(13, CONN_CONNECT, conn_connect, "a thread of the target begins to connect")
+	X(13, CONN_CONNECT, conn_connect, "a thread of the target begins to connect")            \
+	X(14, ACK, ack,                                                                          \
+	  "the peer has acknowledged all that was sent, or closed or opened its window")
 
 enum tw_event_type {
 	TW_EV_NONE = 0,
@@ -270,6 +272,22 @@ struct tw_ev_call_errors {
 	__u16 error; /* errno of the last one */
 };
 TW_ABI_SIZE(struct tw_ev_call_errors, 32);
+
+enum tw_ack_flags {
+	TW_ACK_ALL = 1 << 0, /* everything before offset_bytes has arrived there */
+	TW_ACK_NO_WINDOW = 1 << 1, /* the peer's window holds back what is to be sent */
+	TW_ACK_WINDOW = 1 << 2, /* … and no longer */
+};
+
+/* Only with cfg.want_acks. */
+struct tw_ev_ack {
+	struct tw_ev_hdr hdr;
+	__u64 conn_id;
+	__u64 offset_bytes; /* OUT direction */
+	__u8 flags; /* enum tw_ack_flags */
+	__u8 _pad[7];
+};
+TW_ABI_SIZE(struct tw_ev_ack, 40);
 
 struct tw_ev_conn_connect {
 	struct tw_ev_hdr hdr;
