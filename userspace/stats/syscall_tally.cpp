@@ -1,7 +1,7 @@
 // Grouping by call and errno, and the difference of two snapshots. See the header.
 #include "stats/syscall_tally.h"
 
-#include "stats/syscall_names.h"
+#include "model/syscall_names.h"
 
 #include <algorithm>
 #include <map>

@@ -1,8 +1,8 @@
 // Names and expected failures. The table is held against the C library's header where that is
 // installed: it is older than ours, so every row of it must be here too.
-#include "stats/syscall_names.h"
+#include "model/syscall_names.h"
 
-#include "stats/syscall_table_x86_64.h"
+#include "model/syscall_table_x86_64.h"
 
 #include <catch2/catch.hpp>
 
@@ -15,7 +15,7 @@
 
 using namespace tailwhy;
 
-TEST_CASE("syscall names: numbers become names", "[stats][syscalls]") {
+TEST_CASE("syscall names: numbers become names", "[model][syscalls]") {
   CHECK(syscall_name(0) == "read");
   CHECK(syscall_name(257) == "openat");
   CHECK(syscall_name(334) == "rseq");
@@ -23,14 +23,14 @@ TEST_CASE("syscall names: numbers become names", "[stats][syscalls]") {
   CHECK(syscall_name(462) == "mseal");
 }
 
-TEST_CASE("syscall names: a number without a name shows the number", "[stats][syscalls]") {
+TEST_CASE("syscall names: a number without a name shows the number", "[model][syscalls]") {
   CHECK(syscall_name(400) == "syscall_400");  // the hole that the kernel keeps free
   CHECK(syscall_name(471) == "syscall_471");
   CHECK(syscall_name(0xffffffff) == "syscall_4294967295");
 }
 
 TEST_CASE("syscall names: the table is ordered and holds what the C library's header has",
-          "[stats][syscalls]") {
+          "[model][syscalls]") {
   for (std::size_t i = 1; i < std::size(kSyscallRows); ++i) {
     CHECK(kSyscallRows[i - 1].number < kSyscallRows[i].number);
   }
@@ -49,7 +49,7 @@ TEST_CASE("syscall names: the table is ordered and holds what the C library's he
 #endif
 }
 
-TEST_CASE("errno names: the C library's and the kernel's own", "[stats][syscalls]") {
+TEST_CASE("errno names: the C library's and the kernel's own", "[model][syscalls]") {
   CHECK(errno_name(ENOENT) == "ENOENT");
   CHECK(errno_name(EAGAIN) == "EAGAIN");
   CHECK(errno_name(EOPNOTSUPP) == "EOPNOTSUPP");
@@ -60,7 +60,7 @@ TEST_CASE("errno names: the C library's and the kernel's own", "[stats][syscalls
   CHECK(errno_name(0xffffffff) == "errno_4294967295");
 }
 
-TEST_CASE("expected failures: what a healthy server has all the time", "[stats][syscalls]") {
+TEST_CASE("expected failures: what a healthy server has all the time", "[model][syscalls]") {
   CHECK(expected_failure("read", "EAGAIN"));
   CHECK(expected_failure("syscall_999", "EAGAIN"));
   CHECK(expected_failure("epoll_wait", "EINTR"));
@@ -73,7 +73,7 @@ TEST_CASE("expected failures: what a healthy server has all the time", "[stats][
   CHECK(expected_failure("ioctl", "ENOTTY"));
 }
 
-TEST_CASE("expected failures: the same codes where they mean trouble", "[stats][syscalls]") {
+TEST_CASE("expected failures: the same codes where they mean trouble", "[model][syscalls]") {
   CHECK_FALSE(expected_failure("clone3", "EAGAIN"));  // a limit on threads
   CHECK_FALSE(expected_failure("connect", "ETIMEDOUT"));
   CHECK_FALSE(expected_failure("connect", "ENOENT"));  // no such Unix socket
@@ -86,7 +86,7 @@ TEST_CASE("expected failures: the same codes where they mean trouble", "[stats][
   CHECK_FALSE(expected_failure("write", "ENOSPC"));
 }
 
-TEST_CASE("expected failures: no rule matches a part of a word", "[stats][syscalls]") {
+TEST_CASE("expected failures: no rule matches a part of a word", "[model][syscalls]") {
   CHECK_FALSE(expected_failure("open", "EN"));
   CHECK_FALSE(expected_failure("", "ENOENT"));
   CHECK_FALSE(expected_failure("read", ""));

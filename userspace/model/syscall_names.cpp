@@ -1,7 +1,7 @@
 // The table of names and the rules of expected failures. See the header.
-#include "stats/syscall_names.h"
+#include "model/syscall_names.h"
 
-#include "stats/syscall_table_x86_64.h"
+#include "model/syscall_table_x86_64.h"
 
 #include <algorithm>
 #include <array>
