@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/histogram.h"
+#include "model/budget_stats.h"
 #include "model/request.h"
 
 #include <array>
@@ -53,6 +54,12 @@ struct ExchangeCounts {
   std::uint64_t response_bytes = 0;
 };
 
+// The sums of a route have buckets four times as wide as those over all: at the finer scale 2000
+// busy routes would need 70 MiB, at this one 18 MiB, and what a request waited for differs little
+// between durations that are within 9 % of each other. Distributions of the parts are kept over all
+// only; of a route there are the sums.
+inline constexpr int kRouteBudgetScale = 3;
+
 // One row of the table by route, method and status.
 struct RouteStats {
   std::string protocol;
@@ -65,6 +72,7 @@ struct RouteStats {
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   LatencyParts latency;
+  BudgetSums budget{kRouteBudgetScale};  // of the requests whose budget is known
 };
 
 struct ConnectionCounts {
@@ -150,6 +158,8 @@ struct Report {
   ExchangeCounts client;           // the target asks others
   LatencyParts latency;            // of server exchanges
   LatencyParts client_latency;     // of client exchanges
+  BudgetStats budget;              // of server exchanges whose budget is known
+  Histogram accept_queue;          // of server exchanges that were the first of a connection
   std::vector<RouteStats> routes;  // most requests first; all of them (the cap bounds their number)
   ConnectionCounts connections;
   std::vector<SyscallErrors> syscalls;  // most first, at most 256

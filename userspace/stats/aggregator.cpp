@@ -69,6 +69,8 @@ void add(Report& sum, const Report& interval) {
   add(sum.client, interval.client);
   sum.latency.merge(interval.latency);
   sum.client_latency.merge(interval.client_latency);
+  sum.budget.merge(interval.budget);
+  sum.accept_queue.merge(interval.accept_queue);
   add(sum.connections, interval.connections);
   sum.resources.network_in_bytes += interval.resources.network_in_bytes;
   sum.resources.network_out_bytes += interval.resources.network_out_bytes;
@@ -114,7 +116,14 @@ void Aggregator::on_request(const Request& request) {
   count_failure(counts, request);
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
-  routes_.add(request);
+  routes_.add(request, add_budget(request));
+}
+
+NameIds Aggregator::add_budget(const Request& request) {
+  if (request.role == Role::Client) return {};
+  if (request.accept_queue_known()) interval_.accept_queue.record(request.accept_queue());
+  if (!request.budget.known || request.outcome != Outcome::Matched) return {};
+  return budgets_.add(interval_.budget, request);
 }
 
 void Aggregator::on_connection_closed(const ConnectionEnd& end) {
@@ -134,6 +143,7 @@ Report Aggregator::take_interval(Moment now) {
   for (const RouteStats& row : interval_.routes) {
     (row.role == Role::Client ? interval_.client_latency : interval_.latency).merge(row.latency);
   }
+  complete(interval_.budget);
   add(total_, interval_);
   Report taken = std::exchange(interval_, {});
 

@@ -5,6 +5,7 @@
 
 #include "model/report.h"
 #include "model/request.h"
+#include "stats/budget_tally.h"
 #include "stats/route_table.h"
 
 #include <cstdint>
@@ -58,10 +59,13 @@ class Aggregator {
   Report total(Routes routes = Routes::Include) const;
 
  private:
+  NameIds add_budget(const Request& request);
+
   // Everything but the routes; interval_ is added to total_ when it is taken.
   Report interval_;
   Report total_;
   RouteTable routes_;
+  BudgetTally budgets_;
 };
 
 }  // namespace tailwhy

@@ -10,8 +10,8 @@
 namespace tailwhy {
 namespace {
 
-std::size_t memory_of(const LatencyParts& parts) {
-  std::size_t bytes = 0;
+std::size_t memory_of(const LatencyParts& parts, const BudgetSums& budget) {
+  std::size_t bytes = budget.memory_bytes();
   for (const LatencyPartRow& row : kLatencyParts)
     bytes += (parts.*row.histogram).memory_bytes();
   return bytes;
@@ -53,6 +53,7 @@ void RouteTable::Counts::add_to(Counts& other) const {
   other.request_bytes += request_bytes;
   other.response_bytes += response_bytes;
   other.latency.merge(latency);
+  other.budget.merge(budget);
 }
 
 RouteTable::Entry& RouteTable::other_of(const KeyView& key) {
@@ -67,7 +68,7 @@ RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
   return *rows_.try_emplace(std::move(owned)).first;
 }
 
-void RouteTable::add(const Request& request) {
+void RouteTable::add(const Request& request, NameIds names) {
   const Role role = request.role == Role::Client ? Role::Client : Role::Server;
   Entry& entry = find_or_insert({.protocol = request.protocol,
                                  .method = request.method.view(),
@@ -80,7 +81,9 @@ void RouteTable::add(const Request& request) {
   counts.errors += request.failed() ? 1 : 0;
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
-  if (request.outcome == Outcome::Matched) record_latency(counts.latency, request);
+  if (request.outcome != Outcome::Matched) return;
+  record_latency(counts.latency, request);
+  if (role == Role::Server && request.budget.known) counts.budget.add(request, names);
 }
 
 RouteStats RouteTable::row_of(const Key& key, Counts counts) {
@@ -93,7 +96,8 @@ RouteStats RouteTable::row_of(const Key& key, Counts counts) {
           .errors = counts.errors,
           .request_bytes = counts.request_bytes,
           .response_bytes = counts.response_bytes,
-          .latency = std::move(counts.latency)};
+          .latency = std::move(counts.latency),
+          .budget = std::move(counts.budget)};
 }
 
 std::vector<RouteStats> RouteTable::take_interval() {
@@ -126,7 +130,7 @@ std::vector<RouteStats> RouteTable::total() const {
 void RouteTable::fold_small_rows() {
   std::size_t bytes = 0;
   for (const auto& [key, row] : rows_)
-    bytes += memory_of(row.total.latency);
+    bytes += memory_of(row.total.latency, row.total.budget);
   if (bytes <= limits_.bytes) return;
 
   std::vector<Entry*> smallest_first;
@@ -138,7 +142,8 @@ void RouteTable::fold_small_rows() {
   });
   for (const Entry* entry : smallest_first) {
     if (bytes <= limits_.bytes / 4 * 3) break;
-    bytes -= memory_of(entry->second.total.latency);
+    const auto& total = entry->second.total;
+    bytes -= memory_of(total.latency, total.budget);
     const auto node = rows_.extract(entry->first);
     node.mapped().total.add_to(other_of(node.key()).second.total);
   }

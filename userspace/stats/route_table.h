@@ -17,7 +17,7 @@ namespace tailwhy {
 
 struct RouteLimits {
   std::size_t rows = 2000;               ///< OpenTelemetry's default for one metric
-  std::size_t bytes = 16 * 1024 * 1024;  ///< of the histograms of the whole run
+  std::size_t bytes = 16 * 1024 * 1024;  ///< of histograms and budgets of the whole run
 };
 
 class RouteTable {
@@ -29,9 +29,9 @@ class RouteTable {
   RouteTable(const RouteTable&) = delete;  // touched_ points into rows_
   RouteTable& operator=(const RouteTable&) = delete;
 
-  /// Counts one ended exchange in the row of its key, its latency only if it was matched. Does not
-  /// allocate when the row exists.
-  void add(const Request& request);
+  /// Counts one ended exchange in the row of its key, its latency and its budget only if it was
+  /// matched. Does not allocate when the row and its buckets exist.
+  void add(const Request& request, NameIds names = {});
 
   /// The rows with requests since the last call, most requests first. Adds them to the total.
   std::vector<RouteStats> take_interval();
@@ -74,6 +74,7 @@ class RouteTable {
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
     LatencyParts latency;
+    BudgetSums budget{kRouteBudgetScale};
     void add_to(Counts& other) const;
   };
   struct Row {

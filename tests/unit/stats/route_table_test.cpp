@@ -1,7 +1,7 @@
 // The table by route: keys, limits, intervals that add up to the total.
 #include "stats/route_table.h"
 
-#include "unit/stats/requests.h"
+#include "unit/model/budgets.h"
 
 #include <catch2/catch.hpp>
 
@@ -10,6 +10,7 @@
 
 using namespace tailwhy;
 using tailwhy::test::http_request;
+using tailwhy::test::spent;
 
 namespace {
 
@@ -165,4 +166,32 @@ TEST_CASE("routes: when histograms outgrow their memory the smallest rows are fo
   CHECK(has("_OTHER"));
   CHECK(has("/199"));
   CHECK_FALSE(has("/1"));
+}
+
+TEST_CASE("routes: budgets are part of what is bounded, and folding keeps them all",
+          "[stats][routes]") {
+  constexpr std::size_t kBytes = 400'000;
+  RouteTable table({.rows = 2000, .bytes = kBytes});
+  BudgetSums all(kRouteBudgetScale);
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      const Request request = spent({{Part::OnCpu, Ns{1000} << (round % 25)}, {Part::Lock, Ns(i)}},
+                                    fmt::format("/{}", i));
+      table.add(request);
+      all.add(request);
+    }
+    table.take_interval();
+    std::size_t bytes = 0;
+    for (const RouteStats& row : table.total()) {
+      bytes += row.budget.memory_bytes();
+      for (const auto& part : kLatencyParts)
+        bytes += (row.latency.*part.histogram).memory_bytes();
+    }
+    CHECK(bytes <= kBytes + 20'000);
+  }
+  BudgetSums sum(kRouteBudgetScale);
+  for (const RouteStats& row : table.total())
+    sum.merge(row.budget);
+  CHECK(sum == all);
+  CHECK(table.size() < 100);
 }
