@@ -18,7 +18,9 @@ constexpr std::chrono::milliseconds kPatience{500};
 }  // namespace
 
 LiveSink::LiveSink(const LiveSinkOptions& options, AsyncWriter writer)
-    : options_(options), writer_(std::move(writer)) {}
+    : options_(options), writer_(std::move(writer)) {
+  state_.slow_ns = options_.slow_ns;
+}
 
 LiveSink::~LiveSink() {
   leave();

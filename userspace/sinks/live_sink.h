@@ -14,6 +14,7 @@ namespace tailwhy {
 struct LiveSinkOptions {
   int fd = 1;  ///< a terminal; stays the caller's
   Style style;
+  Ns slow_ns = 0;  ///< requests are slow from here on; 0: the slowest 1 %
 };
 
 class LiveSink final : public Sink {

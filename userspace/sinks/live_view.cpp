@@ -166,21 +166,24 @@ Lines live_view(const LiveState& state, const Style& style, TerminalSize size) {
     if (!roomy && lines.size() > 1) lines.resize(1);
     return lines;
   };
-  const bool with_parts = size.rows >= 18;
+  // Of the whole run: the slowest 1 % of one interval are too few to say anything.
+  Lines why = why_section(explain_slow(state.total, {.slow_ns = state.slow_ns}), state.total, page);
+  const bool with_parts = size.rows >= 18 && (roomy || why.empty());
   const std::size_t route_rows = std::clamp<std::size_t>(size.rows / 5, 3, kMostRouteRows);
-  const int honesty_rank = state.total.lost() > 0 ? 0 : 3;
+  const int honesty_rank = state.total.lost() > 0 ? 0 : 4;
   add(0, title(state, page));
   add(1, brief(requests_section(now, page)));
-  add(4, curves(state, page));
+  add(5, curves(state, page));
   add(2, latency(state, page, with_parts), true);
-  add(5, routes_section(now, route_rows, page), true);
-  add(8, syscalls_section(now, kMostSyscallRows, page), true);
-  add(6, brief(errors_section(now, page)), true);
-  add(9, brief(connections_section(now, page)));
-  add(7, brief(resources_section(now, page)));
+  add(3, std::move(why), true);
+  add(6, routes_section(now, route_rows, page), true);
+  add(9, syscalls_section(now, kMostSyscallRows, page), true);
+  add(7, brief(errors_section(now, page)), true);
+  add(10, brief(connections_section(now, page)));
+  add(8, brief(resources_section(now, page)));
   add(honesty_rank, brief(honesty_section(state.total, page)));
-  add(10, brief(own_cost_section(now, page)));
-  add(11, {Line("q or Ctrl-C ends the run and prints the report", Tone::Dim)}, true);
+  add(11, brief(own_cost_section(now, page)));
+  add(12, {Line("q or Ctrl-C ends the run and prints the report", Tone::Dim)}, true);
   return layout(std::move(blocks), size.rows);
 }
 

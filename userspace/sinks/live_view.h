@@ -24,6 +24,7 @@ struct LiveState {
   Report interval;
   Report total;                  ///< without routes
   std::deque<LivePoint> points;  ///< oldest first
+  Ns slow_ns = 0;                ///< requests are slow from here on; 0: the slowest 1 %
 };
 
 /// Curves are as wide as the screen at most.

@@ -14,6 +14,9 @@ constexpr std::size_t kNarrowest = 60;
 constexpr std::size_t kFewestDistributionRows = 5;  // fewer say nothing
 constexpr std::size_t kMostDistributionRows = 10;
 constexpr std::size_t kMostSyscallRows = 5;
+constexpr std::size_t kFewestCauseRows = 3;  // with what could not be attributed; fewer say nothing
+constexpr std::size_t kSomeCauseRows = 5;
+constexpr std::size_t kMostCauseRows = 8;
 
 std::string known(std::string_view text, const Page& page) {
   return text.empty() ? "?" : escape_terminal(text, 64, page.style.charset);
@@ -81,16 +84,33 @@ void append_apart(Lines& all, Lines section) {
   append(all, std::move(section));
 }
 
-}  // namespace
+// As many causes as fit if `others` lines are kept free.
+Lines causes_within(
+    const WhySlow& why, std::size_t room, std::size_t others, std::size_t most, const Page& page) {
+  for (std::size_t rows = most; rows >= kFewestCauseRows; --rows) {
+    Lines lines = causes_section(why, rows, page);
+    if (lines.size() + others <= room) return lines;
+  }
+  return {};
+}
 
-std::string format_report(const Report& total, const RunInfo& run, const ReportOptions& options) {
-  const Page page{options.style, std::max(options.width, kNarrowest)};
+// From the title to why requests are slow.
+Lines first_sections(const Report& total,
+                     const RunInfo& run,
+                     const WhySlow& why,
+                     LatencyRows latency,
+                     const Page& page) {
   Lines head = title(total, run, page);
   append_apart(head, requests_section(total, page));
   append(head, errors_section(total, page));
   const bool measured = total.server.matched + total.client.matched > 0;
-  append_apart(head, measured ? latency_section(total, page) : why_empty(total, page));
+  append_apart(head, measured ? latency_section(total, latency, page) : why_empty(total, page));
+  append_apart(head, why_section(why, total, page));
+  return head;
+}
 
+// From the failing system calls to what the kernel could not give.
+Lines last_sections(const Report& total, const RunInfo& run, const Page& page) {
   Lines foot;
   append_apart(foot, syscalls_section(total, kMostSyscallRows, page));
   append_apart(foot, connections_section(total, page));
@@ -98,12 +118,39 @@ std::string format_report(const Report& total, const RunInfo& run, const ReportO
   append(foot, honesty_section(total, page));
   append(foot, own_cost_section(total, page));
   append(foot, missing_section(run, page));
+  return foot;
+}
 
-  // What is left belongs to the routes first: heading, rows and a blank line.
-  const std::size_t fixed = head.size() + foot.size();
-  const std::size_t room = options.height > fixed ? options.height - fixed : 0;
-  const std::size_t routes =
-      std::clamp(room > 3 ? room - 3 : 0, std::min(options.fewest, options.top), options.top);
+}  // namespace
+
+std::string format_report(const Report& total, const RunInfo& run, const ReportOptions& options) {
+  const Page page{options.style, std::max(options.width, kNarrowest)};
+  const WhySlow why = explain_slow(total, {.slow_ns = options.slow_ns});
+  Lines head = first_sections(total, run, why, LatencyRows::All, page);
+  Lines foot = last_sections(total, run, page);
+  const auto room_beside = [&](const Lines& lines) {
+    const std::size_t fixed = lines.size() + foot.size();
+    return options.height > fixed ? options.height - fixed : 0;
+  };
+
+  // What is left is shared: a few causes and a few routes, then all routes, all causes, and the
+  // distribution. The causes say more than the parts of the latency, which make room for them.
+  const std::size_t fewest_routes = std::min(options.fewest, options.top);
+  const std::size_t few_routes = fewest_routes + 3;  // a blank line, heading, rows, and the rest
+  const std::size_t all_routes = routes_section(total, options.top, page).size() + 1;
+  Lines causes = causes_within(why, room_beside(head), all_routes, kMostCauseRows, page);
+  if (causes.empty()) {
+    causes = causes_within(why, room_beside(head), few_routes, kSomeCauseRows, page);
+  }
+  if (causes.empty()) {
+    Lines brief = first_sections(total, run, why, LatencyRows::DurationOnly, page);
+    causes = causes_within(why, room_beside(brief), few_routes, kSomeCauseRows, page);
+    if (!causes.empty()) head = std::move(brief);
+  }
+  append(head, std::move(causes));
+
+  const std::size_t room = room_beside(head);
+  const std::size_t routes = std::clamp(room > 3 ? room - 3 : 0, fewest_routes, options.top);
   Lines middle;
   append_apart(middle, routes_section(total, routes, page));
   if (room >= middle.size() + kFewestDistributionRows + 2) {

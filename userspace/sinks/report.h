@@ -17,6 +17,7 @@ struct ReportOptions {
   std::size_t height = 40;  ///< lines to aim for: the distribution and most routes give way
   std::size_t top = 10;     ///< routes
   std::size_t fewest = 3;   ///< of them, however small the screen
+  Ns slow_ns = 0;           ///< requests are slow from this duration on; 0: the slowest 1 %
 };
 
 /// The whole report, with a line break at its end.

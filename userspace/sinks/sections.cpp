@@ -15,6 +15,7 @@ namespace tailwhy {
 namespace {
 
 constexpr std::size_t kIndent = 2;
+constexpr std::size_t kWideForCpu = 96;
 constexpr std::array<double, 4> kPercents = {50, 90, 99, 99.9};
 
 std::vector<Column> percentile_columns(std::string title) {
@@ -63,6 +64,12 @@ std::string statuses_text(const std::vector<StatusCount>& counts, const Style& s
   }
   if (counts.size() > kShown) text += fmt::format(" {}", style.ellipsis());
   return text;
+}
+
+// What a request costs: the mean time on a CPU; empty where that is not known.
+std::string cpu_text(const BudgetSums& budget, const Style& style) {
+  if (budget.requests() == 0) return {};
+  return format_duration_ns(budget.all().of(Part::OnCpu) / budget.requests(), style.charset);
 }
 
 struct DistributionRow {
@@ -161,13 +168,14 @@ Lines errors_section(const Report& report, const Page& page) {
   return facts("Errors", std::move(pieces), page.style, page.width);
 }
 
-Lines latency_section(const Report& report, const Page& page) {
+Lines latency_section(const Report& report, LatencyRows rows, const Page& page) {
   Table table(percentile_columns("Latency"), kIndent);
   if (report.server.matched > 0 || report.client.matched == 0) {
     const std::uint64_t all = report.latency.duration.count();
     for (const LatencyPartRow& part : kLatencyParts) {
       const Histogram& histogram = report.latency.*part.histogram;
       const bool whole = part.histogram == &LatencyParts::duration;
+      if (!whole && rows == LatencyRows::DurationOnly) continue;
       table.add_row(percentile_row(std::string(part.name), histogram,
                                    note_of(part.name, histogram, all), page,
                                    whole ? Tone::Strong : Tone::Plain));
@@ -228,8 +236,10 @@ Lines routes_section(const Report& report, std::size_t max_rows, const Page& pag
                {"rate", Align::Right, 3},
                {"errors", Align::Right, 1},
                {"p50"},
-               {"p99"}},
+               {"p99"},
+               {"CPU", Align::Right, 4}},
               kIndent);
+  const bool with_cpu = page.width >= kWideForCpu;  // where it takes nothing from the names
   std::uint64_t all = 0, shown = 0;
   for (const RouteStats& row : report.routes) {
     all += row.count;
@@ -250,7 +260,8 @@ Lines routes_section(const Report& report, std::size_t max_rows, const Page& pag
                    {format_rate(per_second(row.count, seconds))},
                    {format_count(row.errors), row.errors > 0 ? Tone::Bad : Tone::Dim},
                    time(50),
-                   time(99)});
+                   time(99),
+                   {with_cpu ? cpu_text(row.budget, page.style) : ""}});
   }
   Lines lines = table.lines(page.style, page.width);
   if (table.size() < report.routes.size()) {

@@ -4,9 +4,11 @@
 
 #include "model/report.h"
 #include "model/run_info.h"
+#include "model/why_slow.h"
 #include "sinks/style.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,7 +28,8 @@ Lines requests_section(const Report& report, const Page& page);
 Lines errors_section(const Report& report, const Page& page);
 
 /// Percentiles of the duration and its parts, and of outgoing calls if there are any.
-Lines latency_section(const Report& report, const Page& page);
+enum class LatencyRows : std::uint8_t { All, DurationOnly };
+Lines latency_section(const Report& report, LatencyRows rows, const Page& page);
 
 /// The distribution of a histogram in at most `max_rows` rows of doubling (or wider) buckets, as
 /// bcc draws it. Empty if there would be less than two rows.
@@ -34,6 +37,14 @@ Lines distribution_section(const Histogram& histogram,
                            std::string_view title,
                            std::size_t max_rows,
                            const Page& page);
+
+/// Why slow requests are slow, in a sentence. Nothing if no budget is known.
+Lines why_section(const WhySlow& why, const Report& report, const Page& page);
+
+/// What slow requests spend on each part against typical ones, largest extra first, at most
+/// `max_rows` of which the last is what could not be attributed; their sum when it is all of them.
+/// Nothing if there is nothing slow.
+Lines causes_section(const WhySlow& why, std::size_t max_rows, const Page& page);
 
 /// The routes with most requests, at most `max_rows`, and a line for the rest.
 Lines routes_section(const Report& report, std::size_t max_rows, const Page& page);

@@ -17,6 +17,23 @@ void add_some(std::vector<Piece>& pieces, std::uint64_t count, std::string_view 
   if (count > 0) pieces.push_back({fmt::format("{} {}", count, what), tone});
 }
 
+// What is not known of the budgets.
+void add_budget(std::vector<Piece>& pieces, const Report& report) {
+  const std::uint64_t known = report.budget.sums.requests();
+  if (known == 0) return;
+  const double share = report.budget.unattributed_share();
+  constexpr double kMuch = 0.15;
+  pieces.push_back({fmt::format("{} of the time unattributed", format_share(share)),
+                    share > kMuch ? Tone::Warn : Tone::Plain});
+  const std::uint64_t matched = std::max(report.server.matched, known);
+  if (known < matched) {
+    pieces.push_back(
+        {fmt::format("parts known for {} of the requests",
+                     format_share(static_cast<double>(known) / static_cast<double>(matched))),
+         Tone::Dim});
+  }
+}
+
 std::string threads_text(const SyscallErrors& row) {
   constexpr std::size_t kNamed = 3;
   std::string text;
@@ -133,6 +150,7 @@ Lines honesty_section(const Report& report, const Page& page) {
   pieces.push_back({fmt::format("{} seen{} = {} matched + {} unmatched + {} in flight", server.seen,
                                 carried > 0 ? fmt::format(" + {} before", carried) : "",
                                 server.matched, server.unmatched, server.in_flight)});
+  add_budget(pieces, report);
   add_some(pieces, server.in_flight_at_attach, "in flight at the start, not measured", Tone::Dim);
   add_some(pieces, server.incomplete, "incomplete", Tone::Warn);
   for (const LossRow& row : report.losses) {

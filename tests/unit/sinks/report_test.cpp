@@ -116,10 +116,10 @@ TEST_CASE("report: outgoing calls appear when there are some", "[sinks][report]"
 TEST_CASE("report: a part that was not observed is not zero", "[sinks][report]") {
   Report total = sample_report();
   total.latency.queue = {};
-  CHECK_THAT(report_text(total, sample_run()),
+  CHECK_THAT(report_text(total, sample_run(), {.height = 60}),
              Contains("  queue           -        -        -        -        -  not observed"));
   total.latency.queue = sample_histogram(total.latency.duration.count() / 2, 10'000);
-  CHECK_THAT(report_text(total, sample_run()), Contains("known for 50.0 %"));
+  CHECK_THAT(report_text(total, sample_run(), {.height = 60}), Contains("known for 50.0 %"));
 }
 
 TEST_CASE("report: system calls are said to be fine only where they were watched",

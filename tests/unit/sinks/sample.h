@@ -5,6 +5,7 @@
 #include "model/report.h"
 #include "model/run_info.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -67,8 +68,64 @@ inline RouteStats sample_route(std::string method,
           .latency = sample_latency(count, middle_ns)};
 }
 
+/// What requests of `route` spent their time on: up to twice its middle on the usual, beyond that
+/// on what makes them slow.
+inline Request sample_request(const RouteStats& route, Ns duration, double middle_ns) {
+  Request request;
+  request.role = Role::Server;
+  request.at.arrived = 1'000'000'000;
+  const bool first = duration % 16 == 0;  // of a connection, whose accept took a while
+  request.at.established = first ? request.at.arrived - 1'000 - duration / 4 : 0;
+  request.at.accepted = first ? request.at.arrived - 1'000 : 0;
+  const bool orders = route.method == "POST";
+  Budget& budget = request.budget;
+  budget.known = true;
+  const Ns usual = std::min(duration, static_cast<Ns>(middle_ns * 2));
+  budget.of(Part::Queue) = usual / 10;
+  budget.queued_ns[static_cast<std::size_t>(QueuedWhile::Asleep)] = usual / 10;
+  budget.of(Part::OnCpu) = orders ? usual * 3 / 5 : usual * 17 / 20;
+  budget.of(Part::RunQueue) = usual / 20 - usual / 100;
+  budget.of(Part::Downstream) = orders ? usual / 4 : 0;
+  const Ns rest = duration - usual;
+  budget.of(Part::Lock) = orders ? rest / 8 * 6 : 0;
+  budget.of(Part::Disk) = orders ? rest / 8 : rest / 8 * 6;
+  budget.of(Part::Other) = rest / 16;
+  budget.gap = Gap::HandOff;
+  budget.of(Part::Unattributed) = duration - budget.sum();
+  request.at.read_first = request.at.read_last = request.at.arrived + budget.of(Part::Queue);
+  request.at.write_first = request.at.write_last = request.at.arrived + duration;
+  return request;
+}
+
+/// Adds the budgets of a route's requests, whose durations are those of sample_histogram().
+inline void add_sample_budget(Report& report, RouteStats& route, double middle_ns) {
+  BudgetStats& all = report.budget;
+  sample_histogram(route.count, middle_ns).for_each_bucket([&](const HistogramBucket& bucket) {
+    const Request request = sample_request(route, bucket.upper_ns, middle_ns);
+    for (std::uint64_t i = 0; i < bucket.count; ++i) {
+      all.sums.add(request, {.peer = 0, .call = 0});
+      route.budget.add(request, {.peer = 0, .call = 0});
+    }
+    for (std::size_t i = 0; i < kParts; ++i)
+      all.parts[i].record(request.budget.ns[i], bucket.count);
+    if (request.accept_queue_known()) report.accept_queue.record(request.accept_queue());
+    if (request.budget.of(Part::Downstream) > 0) {
+      all.names.peers[0].requests += bucket.count;
+      all.names.peers[0].calls += 2 * bucket.count;
+      all.names.peers[0].ns += request.budget.of(Part::Downstream) * bucket.count;
+    }
+    all.names.calls[0].requests += bucket.count;
+    all.names.calls[0].ns += request.budget.of(Part::Other) * bucket.count;
+  });
+  all.names.peers[0].address = "10.0.0.5";
+  all.names.peers[0].port = 5432;
+  all.names.peers[0].protocol = "unknown";
+  all.names.calls[0].call = "wait4";
+  all.names.failures[0] = {"write", "ENOSPC", 21, 42};
+}
+
 /// Ten seconds of a busy server.
-inline Report sample_report() {
+inline Report make_sample_report() {
   Report report;
   report.total = true;
   report.begin_ns = 5'000'000'000;
@@ -82,8 +139,11 @@ inline Report sample_report() {
                    sample_route("GET", "/api/reports/{id}/monthly", 503, 21, 2'400'000),
                    sample_route("", "", 0, 12, 800'000)};
   report.routes.back().errors = 12;
-  for (const RouteStats& row : report.routes)
-    report.latency.merge(row.latency);
+  constexpr double kMiddles[] = {140'000, 90'000, 900'000, 60'000, 2'400'000, 800'000};
+  for (std::size_t i = 0; i < report.routes.size(); ++i) {
+    report.latency.merge(report.routes[i].latency);
+    add_sample_budget(report, report.routes[i], kMiddles[i]);
+  }
 
   ExchangeCounts& server = report.server;
   server.matched = 412'331 + 51'200 + 17'500 + 1'031 + 21 + 10;
@@ -144,6 +204,11 @@ inline Report sample_report() {
                  .events = 1'930'000,
                  .event_bytes = 400'000'000};
   return report;
+}
+
+inline Report sample_report() {
+  static const Report kReport = make_sample_report();  // half a million requests: made once
+  return kReport;
 }
 
 }  // namespace tailwhy::test
