@@ -2,8 +2,10 @@
 #include "sinks/request_line.h"
 
 #include "base/text.h"
+#include "model/syscall_names.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace tailwhy {
@@ -128,6 +130,73 @@ void put_times(fmt::memory_buffer& out, const Request& request) {
   put_stamp(out, ",\"write_last_ns\":", at.write_last);
 }
 
+// Keys with all that is before their value. The parts are kPartSpecs, in its order: a test holds
+// the two together.
+constexpr std::array<std::string_view, kParts> kPartKeys = {
+    ",\"tailwhy.budget\":{\"queue\":",
+    ",\"on_cpu\":",
+    ",\"run_queue\":",
+    ",\"lock\":",
+    ",\"disk\":",
+    ",\"downstream\":",
+    ",\"client\":",
+    ",\"sleep\":",
+    ",\"poll\":",
+    ",\"page_fault\":",
+    ",\"other\":",
+    ",\"other_requests\":",
+    ",\"unattributed\":",
+};
+constexpr std::array<std::string_view, kQueuedWhile> kQueuedKeys = {
+    ",\"tailwhy.budget.queued_while\":{\"waited_for_cpu\":",
+    ",\"busy\":",
+    ",\"asleep\":",
+    ",\"unknown\":",
+};
+
+// All parts, zeros too: whoever reads them can add them up.
+void put_budget(fmt::memory_buffer& out, const Request& request) {
+  const Budget& budget = request.budget;
+  if (!budget.known) return;
+  for (std::size_t i = 0; i < kParts; ++i)
+    put_number(out, kPartKeys[i], budget.ns[i]);
+  out.push_back('}');
+  if (budget.of(Part::Queue) > 0) {
+    for (std::size_t i = 0; i < kQueuedWhile; ++i)
+      put_number(out, kQueuedKeys[i], budget.queued_ns[i]);
+    out.push_back('}');
+  }
+  if (budget.gap != Gap::None) put_word(out, ",\"tailwhy.budget.gap\":", to_string(budget.gap));
+  if (request.other_call != 0xffff && budget.of(Part::Other) > 0) {
+    put_word(out, ",\"tailwhy.budget.other_call\":", syscall_name(request.other_call));
+  }
+}
+
+// What else happened while it was served.
+void put_meanwhile(fmt::memory_buffer& out, const Request& request) {
+  if (request.downstream_calls > 0) {
+    put_number(out, ",\"tailwhy.downstream.calls\":", request.downstream_calls);
+    if (const Endpoint* peer = request.downstream_peer;
+        peer != nullptr && peer->family != Family::Unknown) {
+      put_text(out, ",\"tailwhy.downstream.address\":", address_text(*peer));
+      if (peer->family != Family::Unix) {
+        put_number(out, ",\"tailwhy.downstream.port\":", peer->port);
+      }
+      if (!request.downstream_protocol.empty()) {
+        put_word(out, ",\"tailwhy.downstream.protocol\":", request.downstream_protocol);
+      }
+    }
+  }
+  if (request.failed_calls > 0) {
+    put_number(out, ",\"tailwhy.failed_calls\":", request.failed_calls);
+    if (request.failed_call != 0xffff) {
+      put_word(out, ",\"tailwhy.failed_call.name\":", syscall_name(request.failed_call));
+      put_word(out, ",\"tailwhy.failed_call.error\":", errno_name(request.failed_error));
+    }
+  }
+  if (request.retransmits > 0) put_number(out, ",\"tailwhy.retransmits\":", request.retransmits);
+}
+
 void put_trace(fmt::memory_buffer& out, const Request& request) {
   const TraceContext& trace = request.trace;
   if (trace.valid) {
@@ -167,6 +236,8 @@ void begin_request_line(fmt::memory_buffer& out,
   put_what(out, request);
   put_peer(out, request, peer_address);
   put_times(out, request);
+  put_budget(out, request);
+  put_meanwhile(out, request);
   put_number(out, ",\"tailwhy.request.bytes\":", request.request_bytes);
   put_number(out, ",\"tailwhy.response.bytes\":", request.response_bytes);
   put_number(out, ",\"tailwhy.pipeline.depth\":", request.pipeline_depth);

@@ -15,7 +15,7 @@ Ns ended_ns(const Request& request);
 
 /// Appends the record up to its weight, without the closing brace: a sampled request is written
 /// down before its weight is known. `peer_address`: also for clients of the target; the servers
-/// that it calls are always named. At most 4 KiB.
+/// that it calls are always named. At most 6 KiB.
 void begin_request_line(fmt::memory_buffer& out,
                         const Request& request,
                         std::string_view reason,

@@ -1,14 +1,20 @@
 // The request record: which fields it has when, and that no name breaks it.
 #include "sinks/request_line.h"
 
+#include "unit/model/budgets.h"
 #include "unit/sinks/hostile.h"
-#include "unit/stats/requests.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <numeric>
+
 using namespace tailwhy;
 using nlohmann::json;
+using tailwhy::test::Parts;
 
 namespace {
 
@@ -145,6 +151,85 @@ TEST_CASE("request line: trace context and request id", "[sinks][request_line]")
   CHECK(record["accept_queue_ns"] == 250);
 }
 
+TEST_CASE("request line: the parts of the duration, all of them, in their order",
+          "[sinks][request_line]") {
+  Parts parts;
+  Ns ns = 100;
+  for (const PartSpec& spec : kPartSpecs)
+    parts.emplace_back(spec.part, ns *= 2);
+  Request request = test::spent(parts, "/a", QueuedWhile::Busy);
+  request.budget.gap = Gap::HandOff;
+  request.other_call = SYS_wait4;
+  const auto record = nlohmann::ordered_json::parse(line_of(request));
+  const auto& budget = record["tailwhy.budget"];
+  REQUIRE(budget.size() == kParts);
+  std::size_t i = 0;
+  std::uint64_t sum = 0;
+  for (const auto& [name, value] : budget.items()) {
+    CHECK(name == kPartSpecs[i].name);
+    CHECK(value == request.budget.ns[i++]);
+    sum += value.get<std::uint64_t>();
+  }
+  CHECK(sum == record["duration_ns"]);
+  const auto& queued = record["tailwhy.budget.queued_while"];
+  REQUIRE(queued.size() == kQueuedWhile);
+  i = 0;
+  for (const auto& [name, value] : queued.items()) {
+    CHECK(name == to_string(static_cast<QueuedWhile>(i)));
+    CHECK(value == request.budget.queued_ns[i++]);
+  }
+  CHECK(queued["busy"] == budget["queue"]);
+  CHECK(record["tailwhy.budget.gap"] == "hand_off");
+  CHECK(record["tailwhy.budget.other_call"] == "wait4");
+}
+
+TEST_CASE("request line: of the parts only what is known", "[sinks][request_line]") {
+  Request request = test::spent({{Part::OnCpu, 1000}});
+  request.other_call = SYS_wait4;  // not slept in
+  json record = record_of(request);
+  CHECK(record["tailwhy.budget"]["lock"] == 0);
+  for (const char* name :
+       {"tailwhy.budget.queued_while", "tailwhy.budget.gap", "tailwhy.budget.other_call",
+        "tailwhy.downstream.calls", "tailwhy.downstream.address", "tailwhy.failed_calls",
+        "tailwhy.failed_call.name", "tailwhy.retransmits"}) {
+    INFO(name);
+    CHECK_FALSE(record.contains(name));
+  }
+  request.budget.known = false;
+  CHECK_FALSE(record_of(request).contains("tailwhy.budget"));
+}
+
+TEST_CASE("request line: calls made, calls that failed, segments sent again",
+          "[sinks][request_line]") {
+  Request request = test::http_request("/a");
+  const Endpoint peer = ip(5, 5432);
+  request.downstream_calls = 3;
+  request.failed_calls = 2;
+  request.failed_call = SYS_write;
+  request.failed_error = ENOSPC;
+  request.retransmits = 4;
+  json record = record_of(request);
+  CHECK(record["tailwhy.downstream.calls"] == 3);
+  CHECK_FALSE(record.contains("tailwhy.downstream.address"));
+  CHECK(record["tailwhy.failed_calls"] == 2);
+  CHECK(record["tailwhy.failed_call.name"] == "write");
+  CHECK(record["tailwhy.failed_call.error"] == "ENOSPC");
+  CHECK(record["tailwhy.retransmits"] == 4);
+  request.downstream_peer = &peer;
+  request.downstream_protocol = "http";
+  record = record_of(request);
+  CHECK(record["tailwhy.downstream.address"] == "10.0.0.5");
+  CHECK(record["tailwhy.downstream.port"] == 5432);
+  CHECK(record["tailwhy.downstream.protocol"] == "http");
+  Endpoint socket;
+  socket.family = Family::Unix;
+  socket.path = InlineText<108>("/run/db.sock");
+  request.downstream_peer = &socket;
+  record = record_of(request);
+  CHECK(record["tailwhy.downstream.address"] == "unix:/run/db.sock");
+  CHECK_FALSE(record.contains("tailwhy.downstream.port"));
+}
+
 TEST_CASE("request line: weights are whole numbers or not", "[sinks][request_line]") {
   const Request request = test::http_request("/a");
   CHECK_THAT(line_of(request, false, 20), Catch::EndsWith(R"("tailwhy.sample.weight":20})"
@@ -166,8 +251,17 @@ TEST_CASE("request line: one short, valid, harmless line whatever the names are"
     request.peer = request.local = &socket;
     request.role = Role::Client;
     request.conn_id = request.number = request.request_bytes = request.response_bytes = ~0ULL;
+    request.budget.known = true;
+    request.budget.gap = Gap::HandOff;
+    request.budget.ns.fill(~0ULL);
+    request.budget.queued_ns.fill(~0ULL);
+    request.other_call = request.failed_call = 0xfffe;
+    request.failed_error = 0xffff;
+    request.downstream_calls = request.failed_calls = request.retransmits = ~0U;
+    request.downstream_peer = &socket;
+    request.downstream_protocol = "unknown";
     const std::string line = line_of(request);
-    CHECK(line.size() <= 4096);
+    CHECK(line.size() <= 6 * 1024);
     CHECK(line.find('\n') == line.size() - 1);
     test::check_safe(line);
     CHECK_NOTHROW(json::parse(line));
