@@ -23,6 +23,7 @@ JsonLogOptions log_options(const Options& o, std::string path) {
   JsonLogOptions log;
   log.path = std::move(path);
   log.slow_ns = o.slow_ns;
+  log.tail.slow_ns = o.slow_ns;
   log.sampled_per_second = o.sample_per_second;
   log.client_address = o.client_address;
   switch (o.log_requests) {
@@ -58,6 +59,7 @@ std::unique_ptr<Sink> final_report(const Options& o, int fd) {
       to_file ? Style{.colour = false, .charset = style_for(o, fd).charset} : style_for(o, fd);
   report.report.width = size.columns;
   report.report.height = size.rows;
+  report.report.slow_ns = o.slow_ns;
   if (o.top > 0) {
     report.report.top = o.top;
     report.report.fewest = o.top;  // asked for: the screen may scroll
@@ -88,7 +90,8 @@ Result<std::unique_ptr<Outputs>> Outputs::create(const Options& o) {
   if (o.format == Format::Jsonl) {
     added = add(JsonLogSink::create(log_options(o, path_or_stdout(o.output))));
   } else if (draws_live_view(o)) {
-    added = add(LiveSink::create({.fd = STDOUT_FILENO, .style = style_for(o, STDOUT_FILENO)}));
+    added = add(LiveSink::create(
+        {.fd = STDOUT_FILENO, .style = style_for(o, STDOUT_FILENO), .slow_ns = o.slow_ns}));
   } else if (o.command == Command::Trace && !o.profile && o.format == Format::Table) {
     added = add(LineSink::create(path_or_stdout(o.output)));
   }

@@ -112,16 +112,16 @@ void JsonLogSink::on_interval(const Report& interval, const Report&) {
   for (const Json& record : error_records(interval))
     writer_.append(to_line(record));
   if (const auto loss = loss_record(interval)) writer_.append(to_line(*loss));
-  writer_.append(to_line(interval_record(interval)));
+  writer_.append(to_line(interval_record(interval, options_.tail)));
 }
 
 Result<> JsonLogSink::on_end(const Report& total) {
   write_second();
   std::size_t routes = options_.summary_routes;
-  std::string line = to_line(summary_record(total, routes));
+  std::string line = to_line(summary_record(total, routes, options_.tail));
   while (line.size() > kLongestSummary && routes > 0) {
     routes /= 2;
-    line = to_line(summary_record(total, routes));
+    line = to_line(summary_record(total, routes, options_.tail));
   }
   writer_.append(line);
   auto closed = writer_.flush_and_close(kPatience);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/async_writer.h"
+#include "model/tail_analysis.h"
 #include "sinks/output.h"
 #include "sinks/reservoir.h"
 #include "sinks/sink.h"
@@ -22,6 +23,7 @@ struct JsonLogOptions {
   /// together when it is over.
   bool all = false;
   Ns slow_ns = 0;  ///< requests that took this long or longer are slow; 0: none is
+  TailSpec tail;   ///< which ones are held against typical ones, whatever is logged
   bool failed = true;
   std::size_t sampled_per_second = 50;
   /// Of slow ones, and of failed ones: in a second with more, these too are a weighted sample.

@@ -2,6 +2,7 @@
 #include "sinks/records.h"
 
 #include "base/clock.h"
+#include "sinks/budget_json.h"
 #include "sinks/numbers.h"
 
 #include <nlohmann/json.hpp>
@@ -96,25 +97,6 @@ Json exchanges_json(const ExchangeCounts& counts) {
   return json;
 }
 
-Json histogram_json(const Histogram& histogram) {
-  Json buckets = Json::array();
-  histogram.for_each_bucket([&](const HistogramBucket& b) {
-    buckets.push_back(Json::array({b.index, b.count}));
-  });
-  return {{"count", histogram.count()},
-          {"sum_ns", histogram.sum_ns()},
-          {"min_ns", histogram.min_ns()},
-          {"max_ns", histogram.max_ns()},
-          {"p50_ns", histogram.percentile(50)},
-          {"p90_ns", histogram.percentile(90)},
-          {"p99_ns", histogram.percentile(99)},
-          {"p999_ns", histogram.percentile(99.9)},
-          {"histogram",
-           {{"scale", kBucketScale},
-            {"zero_count", histogram.zero_count()},
-            {"buckets", std::move(buckets)}}}};
-}
-
 Json latency_json(const LatencyParts& parts) {
   Json json = Json::object();
   for (const LatencyPartRow& part : kLatencyParts) {
@@ -186,10 +168,19 @@ Json route_json(const RouteStats& row) {
   json["request_bytes"] = row.request_bytes;
   json["response_bytes"] = row.response_bytes;
   json["latency"] = latency_json(row.latency);
+  if (row.budget.requests() > 0) json["budget"] = route_budget_json(row.budget);
   return json;
 }
 
-void add_report(Json& json, const Report& report) {
+// Nothing when no budget is known: nobody looked.
+void add_budget(Json& json, const Report& report, const TailSpec& slow) {
+  if (report.budget.sums.requests() == 0) return;
+  const auto distributions = report.total ? WithDistributions::Yes : WithDistributions::No;
+  json["budget"] = budget_json(report.budget, distributions);
+  json["tail"] = tail_json(explain_slow(report, slow), report);
+}
+
+void add_report(Json& json, const Report& report, const TailSpec& slow) {
   json["begin_ns"] = report.begin_ns;
   json["end_ns"] = report.end_ns;
   json["duration_ns"] = report.end_ns - report.begin_ns;
@@ -199,6 +190,8 @@ void add_report(Json& json, const Report& report) {
   json["client_requests"] = exchanges_json(report.client);
   json["latency"] = latency_json(report.latency);
   json["client_latency"] = latency_json(report.client_latency);
+  json["accept_queue"] = histogram_json(report.accept_queue);
+  add_budget(json, report, slow);
   json["connections"] = connections_json(report.connections);
   if (report.syscalls_known) json["syscall_errors"] = syscalls_json(report.syscalls);
   json["resources"] = resources_json(report.resources);
@@ -210,6 +203,25 @@ void add_report(Json& json, const Report& report) {
 }
 
 }  // namespace
+
+Json histogram_json(const Histogram& histogram) {
+  Json buckets = Json::array();
+  histogram.for_each_bucket([&](const HistogramBucket& b) {
+    buckets.push_back(Json::array({b.index, b.count}));
+  });
+  return {{"count", histogram.count()},
+          {"sum_ns", histogram.sum_ns()},
+          {"min_ns", histogram.min_ns()},
+          {"max_ns", histogram.max_ns()},
+          {"p50_ns", histogram.percentile(50)},
+          {"p90_ns", histogram.percentile(90)},
+          {"p99_ns", histogram.percentile(99)},
+          {"p999_ns", histogram.percentile(99.9)},
+          {"histogram",
+           {{"scale", kBucketScale},
+            {"zero_count", histogram.zero_count()},
+            {"buckets", std::move(buckets)}}}};
+}
 
 std::string rfc3339(std::uint64_t wall_ns) {
   char text[kRfc3339Size];
@@ -243,15 +255,15 @@ Json header_record(const RunInfo& run) {
   return json;
 }
 
-Json interval_record(const Report& interval) {
+Json interval_record(const Report& interval, const TailSpec& slow) {
   Json json = envelope("interval", interval.end_wall_ns, interval.end_ns);
-  add_report(json, interval);
+  add_report(json, interval, slow);
   return json;
 }
 
-Json summary_record(const Report& total, std::size_t max_routes) {
+Json summary_record(const Report& total, std::size_t max_routes, const TailSpec& slow) {
   Json json = envelope("summary", total.end_wall_ns, total.end_ns);
-  add_report(json, total);
+  add_report(json, total, slow);
   Json routes = Json::array();
   std::uint64_t omitted = 0, omitted_requests = 0;
   for (const RouteStats& row : total.routes) {

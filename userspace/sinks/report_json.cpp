@@ -10,8 +10,8 @@
 
 namespace tailwhy {
 
-std::string format_report_json(const Report& total, const RunInfo& run) {
-  Json document = summary_record(total, std::numeric_limits<std::size_t>::max());
+std::string format_report_json(const Report& total, const RunInfo& run, const TailSpec& slow) {
+  Json document = summary_record(total, std::numeric_limits<std::size_t>::max(), slow);
   document["run"] = header_record(run);
   return document.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
 }

@@ -12,7 +12,7 @@ namespace tailwhy {
 struct ReportSinkOptions {
   std::string path = "-";
   bool json = false;
-  ReportOptions report;  ///< of the table
+  ReportOptions report;  ///< of the table; of JSON only slow_ns
 };
 
 class ReportSink final : public Sink {

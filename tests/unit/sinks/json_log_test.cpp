@@ -3,10 +3,10 @@
 #include "sinks/json_log_sink.h"
 #include "sinks/records.h"
 #include "sinks/report_json.h"
+#include "unit/model/budgets.h"
 #include "unit/sinks/check_jsonl.h"
 #include "unit/sinks/hostile.h"
 #include "unit/sinks/sample.h"
-#include "unit/stats/requests.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -90,6 +90,17 @@ TEST_CASE("json log: every kind of record, valid by the schema", "[sinks][json]"
   auto sink = make_sink({.path = path, .all = true});
   sink->on_lifecycle({LifecycleEvent::Kind::Attached, 5'000'000'000, 0, "attached"});
   sink->on_request(http_request("/a"));
+  Endpoint database;
+  database.family = Family::Inet;
+  Request explained = spent({{Part::Queue, 1000}, {Part::Downstream, 9000}, {Part::Other, 7}});
+  explained.budget.gap = Gap::HandOff;
+  explained.other_call = 7;
+  explained.downstream_calls = explained.failed_calls = explained.retransmits = 1;
+  explained.failed_call = 1;
+  explained.failed_error = 28;
+  explained.downstream_peer = &database;
+  explained.downstream_protocol = "unknown";
+  sink->on_request(explained);
   Request failed = http_request("/b");
   failed.outcome = Outcome::Unmatched;
   failed.failure = Failure::ConnectionReset;
@@ -120,14 +131,14 @@ TEST_CASE("json log: every kind of record, valid by the schema", "[sinks][json]"
   for (const json& record : records)
     kinds.push_back(record["record"]);
   CHECK(kinds == std::vector<std::string>{"header", "lifecycle", "request", "request", "request",
-                                          "lifecycle", "error", "error", "loss", "interval",
-                                          "interval", "summary"});
+                                          "request", "lifecycle", "error", "error", "loss",
+                                          "interval", "interval", "summary"});
   CHECK(records[0]["target"]["processes"][0]["process.executable.name"] == "nginx");
-  CHECK(records[6]["error.type"] == "connection_reset");
-  CHECK(records[6]["count"] == 2);
-  CHECK(records[7]["error.type"] == "connection_refused");
-  CHECK(records[8]["losses"] == json{{"ring_full", 17}});
-  const json& first = records[9];
+  CHECK(records[7]["error.type"] == "connection_reset");
+  CHECK(records[7]["count"] == 2);
+  CHECK(records[8]["error.type"] == "connection_refused");
+  CHECK(records[9]["losses"] == json{{"ring_full", 17}});
+  const json& first = records[10];
   CHECK(first["lost"] == 17);
   CHECK(first["loss"] == json{{"ring_full", 17}});
   CHECK(first["unknown_details"] == json{{"payload_unreadable", 3}});
@@ -136,10 +147,10 @@ TEST_CASE("json log: every kind of record, valid by the schema", "[sinks][json]"
   CHECK(first["throughput_rps"].get<double>() == Approx(48'209.3));
   CHECK(first["syscall_errors"][1]["error.type"] == "EMFILE");
   CHECK(first["timestamp"] == "2026-08-29T10:40:15.000000000Z");
-  const json& second = records[10];
+  const json& second = records[11];
   CHECK_FALSE(second.contains("syscall_errors"));  // not traced is not "none"
   CHECK_FALSE(second["resources"].contains("rss_bytes"));
-  const json& summary = records[11];
+  const json& summary = records[12];
   CHECK(summary["duration_ns"] == 10'000'000'000);
   CHECK(summary["routes"].size() == 6);
   CHECK(summary["routes"][0]["http.route"] == "/api/items/{id}");
