@@ -160,6 +160,7 @@ struct Report {
   LatencyParts client_latency;     // of client exchanges
   BudgetStats budget;              // of server exchanges whose budget is known
   Histogram accept_queue;          // of server exchanges that were the first of a connection
+  Histogram drain;                 // of server exchanges whose acknowledgement was seen
   std::vector<RouteStats> routes;  // most requests first; all of them (the cap bounds their number)
   ConnectionCounts connections;
   std::vector<SyscallErrors> syscalls;  // most first, at most 256

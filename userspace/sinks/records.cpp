@@ -191,6 +191,7 @@ void add_report(Json& json, const Report& report, const TailSpec& slow) {
   json["latency"] = latency_json(report.latency);
   json["client_latency"] = latency_json(report.client_latency);
   json["accept_queue"] = histogram_json(report.accept_queue);
+  if (!report.drain.empty()) json["drain"] = histogram_json(report.drain);
   add_budget(json, report, slow);
   json["connections"] = connections_json(report.connections);
   if (report.syscalls_known) json["syscall_errors"] = syscalls_json(report.syscalls);

@@ -121,6 +121,7 @@ void put_times(fmt::memory_buffer& out, const Request& request) {
   if (answered && at.read_last != 0) put_number(out, ",\"service_ns\":", request.service());
   if (answered && at.write_last != 0) put_number(out, ",\"send_ns\":", request.send());
   if (answered && begun) put_number(out, ",\"ttfb_ns\":", request.ttfb());
+  if (request.drain_known()) put_number(out, ",\"drain_ns\":", request.drain());
   if (request.accept_queue_known())
     put_number(out, ",\"accept_queue_ns\":", request.accept_queue());
   put_stamp(out, ",\"arrived_ns\":", at.arrived);
@@ -128,6 +129,7 @@ void put_times(fmt::memory_buffer& out, const Request& request) {
   put_stamp(out, ",\"read_last_ns\":", at.read_last);
   put_stamp(out, ",\"write_first_ns\":", at.write_first);
   put_stamp(out, ",\"write_last_ns\":", at.write_last);
+  put_stamp(out, ",\"acked_ns\":", at.acked);
 }
 
 // Keys with all that is before their value. The parts are kPartSpecs, in its order: a test holds
@@ -195,6 +197,9 @@ void put_meanwhile(fmt::memory_buffer& out, const Request& request) {
     }
   }
   if (request.retransmits > 0) put_number(out, ",\"tailwhy.retransmits\":", request.retransmits);
+  if (request.zero_windows > 0) {
+    put_number(out, ",\"tailwhy.zero_windows\":", request.zero_windows);
+  }
 }
 
 void put_trace(fmt::memory_buffer& out, const Request& request) {

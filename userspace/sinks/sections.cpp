@@ -43,6 +43,7 @@ std::string_view meaning_of(std::string_view part) {
   if (part == "queue") return "arrived, waiting to be read";
   if (part == "service") return "read, to first byte of the answer";
   if (part == "send") return "first to last byte of the answer";
+  if (part == "drain") return "last byte written, to its acknowledgement";
   if (part == "ttfb") return "arrived, to first byte of the answer";
   return {};
 }
@@ -179,6 +180,10 @@ Lines latency_section(const Report& report, LatencyRows rows, const Page& page) 
       table.add_row(percentile_row(std::string(part.name), histogram,
                                    note_of(part.name, histogram, all), page,
                                    whole ? Tone::Strong : Tone::Plain));
+    }
+    if (!report.drain.empty() && rows == LatencyRows::All) {
+      table.add_row(percentile_row("drain", report.drain, note_of("drain", report.drain, all), page,
+                                   Tone::Plain));
     }
   }
   if (report.client.matched > 0) {

@@ -71,6 +71,7 @@ void add(Report& sum, const Report& interval) {
   sum.client_latency.merge(interval.client_latency);
   sum.budget.merge(interval.budget);
   sum.accept_queue.merge(interval.accept_queue);
+  sum.drain.merge(interval.drain);
   add(sum.connections, interval.connections);
   sum.resources.network_in_bytes += interval.resources.network_in_bytes;
   sum.resources.network_out_bytes += interval.resources.network_out_bytes;
@@ -122,6 +123,7 @@ void Aggregator::on_request(const Request& request) {
 NameIds Aggregator::add_budget(const Request& request) {
   if (request.role == Role::Client) return {};
   if (request.accept_queue_known()) interval_.accept_queue.record(request.accept_queue());
+  if (request.drain_known()) interval_.drain.record(request.drain());
   if (!request.budget.known || request.outcome != Outcome::Matched) return {};
   return budgets_.add(interval_.budget, request);
 }

@@ -10,8 +10,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include <cerrno>
 #include <sys/syscall.h>
+
+#include <cerrno>
 
 using namespace tailwhy;
 using namespace tailwhy::test;
@@ -78,6 +79,15 @@ TEST_CASE("budget json: of a run its sums, which add up, and a distribution of e
   }
   CHECK(requests == budget["requests"]);
   CHECK(duration == budget["duration_ns"]);
+}
+
+TEST_CASE("summary: the drain, only where it was followed", "[sinks][json]") {
+  Report report = sample_report();
+  CHECK_FALSE(summary_of(report).contains("drain"));
+  report.drain.record(40'000'000);
+  const json summary = summary_of(report);
+  require_valid(summary);
+  CHECK(summary["drain"]["max_ns"] == 40'000'000);
 }
 
 TEST_CASE("budget json: what a request of a route costs", "[sinks][json]") {
@@ -196,10 +206,8 @@ TEST_CASE("budget json: names, most time first, all others last", "[sinks][json]
         json{{"syscall.name", "poll"}, {"requests", 1}, {"time_ns", 80}});
   CHECK(budget["other_calls"][8]["syscall.name"] == "_OTHER");
   REQUIRE(budget["failing_calls"].size() == 9);
-  CHECK(budget["failing_calls"][7] == json{{"syscall.name", "write"},
-                                           {"error.type", "ENOSPC"},
-                                           {"requests", 1},
-                                           {"calls", 1}});
+  CHECK(budget["failing_calls"][7] ==
+        json{{"syscall.name", "write"}, {"error.type", "ENOSPC"}, {"requests", 1}, {"calls", 1}});
   CHECK(budget["failing_calls"][8]["error.type"] == "_OTHER");
 }
 

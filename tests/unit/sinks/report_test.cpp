@@ -131,6 +131,14 @@ TEST_CASE("report: system calls are said to be fine only where they were watched
   CHECK_THAT(report_text(total, sample_run()), !Contains("none failed"));
 }
 
+TEST_CASE("report: the drain has a row where it was followed", "[sinks][report]") {
+  Report total = sample_report();
+  CHECK_THAT(report_text(total, sample_run(), {.height = 60}), !Contains("\n  drain "));
+  total.drain = sample_histogram(total.latency.duration.count(), 40'000'000);
+  CHECK_THAT(report_text(total, sample_run(), {.height = 60}),
+             Contains("\n  drain     ") && Contains("last byte written, to its acknowledgement\n"));
+}
+
 TEST_CASE("report: an empty run says what there was instead", "[sinks][report]") {
   Report total = nothing();
   const auto text = [&] { return report_text(total, sample_run()); };

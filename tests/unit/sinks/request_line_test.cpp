@@ -131,6 +131,15 @@ TEST_CASE("request line: clients are named only on request, servers always",
   CHECK_FALSE(record.contains("network.peer.port"));
 }
 
+TEST_CASE("request line: until its client had all of it", "[sinks][request_line]") {
+  Request request = test::http_request("/a", 1'000'000, 100'000);
+  request.at.acked = request.at.write_last + 40'000'000;
+  const json record = record_of(request);
+  CHECK(record["drain_ns"] == 40'000'000);
+  CHECK(record["acked_ns"] == request.at.acked);
+  CHECK(record["duration_ns"] == 100'000);  // is no part of it
+}
+
 TEST_CASE("request line: trace context and request id", "[sinks][request_line]") {
   Request request = test::http_request("/a");
   request.trace.valid = true;
@@ -191,7 +200,8 @@ TEST_CASE("request line: of the parts only what is known", "[sinks][request_line
   for (const char* name :
        {"tailwhy.budget.queued_while", "tailwhy.budget.gap", "tailwhy.budget.other_call",
         "tailwhy.downstream.calls", "tailwhy.downstream.address", "tailwhy.failed_calls",
-        "tailwhy.failed_call.name", "tailwhy.retransmits"}) {
+        "tailwhy.failed_call.name", "tailwhy.retransmits", "tailwhy.zero_windows", "drain_ns",
+        "acked_ns"}) {
     INFO(name);
     CHECK_FALSE(record.contains(name));
   }
@@ -208,6 +218,7 @@ TEST_CASE("request line: calls made, calls that failed, segments sent again",
   request.failed_call = SYS_write;
   request.failed_error = ENOSPC;
   request.retransmits = 4;
+  request.zero_windows = 2;
   json record = record_of(request);
   CHECK(record["tailwhy.downstream.calls"] == 3);
   CHECK_FALSE(record.contains("tailwhy.downstream.address"));
@@ -215,6 +226,7 @@ TEST_CASE("request line: calls made, calls that failed, segments sent again",
   CHECK(record["tailwhy.failed_call.name"] == "write");
   CHECK(record["tailwhy.failed_call.error"] == "ENOSPC");
   CHECK(record["tailwhy.retransmits"] == 4);
+  CHECK(record["tailwhy.zero_windows"] == 2);
   request.downstream_peer = &peer;
   request.downstream_protocol = "http";
   record = record_of(request);
@@ -258,6 +270,8 @@ TEST_CASE("request line: one short, valid, harmless line whatever the names are"
     request.other_call = request.failed_call = 0xfffe;
     request.failed_error = 0xffff;
     request.downstream_calls = request.failed_calls = request.retransmits = ~0U;
+    request.zero_windows = ~0U;
+    request.at.acked = ~Ns{0};
     request.downstream_peer = &socket;
     request.downstream_protocol = "unknown";
     const std::string line = line_of(request);

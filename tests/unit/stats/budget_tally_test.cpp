@@ -165,11 +165,13 @@ TEST_CASE("aggregator: budgets of what the target answered, and of nothing else"
   CHECK(report.routes[0].budget.requests() + report.routes[1].budget.requests() == 1);
 }
 
-TEST_CASE("aggregator: the accept queue is known whether the budget is or not", "[stats][budget]") {
+TEST_CASE("aggregator: accept queue and drain are known whether the budget is or not",
+          "[stats][budget]") {
   Aggregator stats(moment(0));
   Request request = http_request("/a");
   request.at.established = 100;
   request.at.accepted = 350;
+  request.at.acked = request.at.write_last + 40;
   answer(stats, request);
   answer(stats, http_request("/a"));
   request.role = Role::Client;
@@ -177,6 +179,9 @@ TEST_CASE("aggregator: the accept queue is known whether the budget is or not", 
   const Report report = stats.take_interval(moment(1));
   CHECK(report.accept_queue.count() == 1);
   CHECK(report.accept_queue.max_ns() == 250);
+  CHECK(report.drain.count() == 1);
+  CHECK(report.drain.max_ns() == 40);
+  CHECK(stats.total().drain == report.drain);
 }
 
 TEST_CASE("aggregator: budgets of the intervals are exactly that of the run", "[stats][budget]") {
