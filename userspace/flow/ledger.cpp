@@ -290,6 +290,8 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     t.time.begin(at);
     set_free(t, at, t.time.sums(), false);
   }
+  work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
+  work.downstream_ended = 0;
   const bool asks = work.role == Role::Client;
   const bool for_current = asks && begins && active(t.owner) != nullptr;
   const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
@@ -324,8 +326,10 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
   const bool asks = work.role == Role::Client;
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
-  if (asks && !outstanding) release(work);
+  if (asks && !outstanding) release(work, true);
   t.owner = active(owner) != nullptr ? owner : kUndecided;
+    served->downstream_open = 0;
+    served->downstream_ended = 0;
   if (t.owner == kUndecided) set_free(t, t.time.last(), t.time.sums(), true);
 }
 
@@ -335,19 +339,28 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
   Work* served = active(owner);
   if (served == nullptr) return;
   ++served->account.downstream_calls;
-  if (work.counted && work.serves == owner) return;  // since it began to connect
-  release(work);
+  const bool since_connect = std::exchange(work.connecting, false) && work.counted;
+  if (since_connect && work.serves == owner && work.serves_generation == served->generation) return;
+  release(work, true);
   work.serves = owner;
   work.counted = true;
   work.began = at;
   ++served->downstream_open;
 }
 
-void Ledger::release(Work& work) {
+// The connection works for nobody any more. Who waits in vain learns it later than we do: that its
+// call has ended counts from its own next call on.
+void Ledger::release(Work& work, bool answered) {
   const std::uint64_t owner = std::exchange(work.serves, kNobody);
   if (!std::exchange(work.counted, false)) return;
   Work* served = find_(owner);
-  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+  if (served == nullptr || served->generation != work.serves_generation) return;
+  if (served->downstream_open > 0) --served->downstream_open;
+}
+
+void Ledger::end_unanswered(std::uint64_t served, std::uint32_t generation) {
+  Work* work = find_(served);
+  if (work != nullptr && work->generation == generation) ++work->downstream_ended;
 }
 
 void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at) {
@@ -356,6 +369,7 @@ void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view prot
   const Ns took = at > work.began ? at - work.began : 0;
   if (served != nullptr && took > served->downstream.ns) {
     served->downstream = {took, peer, protocol};
+  work.serves_generation = served->generation;
   }
 }
 
@@ -364,6 +378,7 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   const auto found = threads_.find(connect.tid);
   if (found == threads_.end()) return;
   Thread& t = found->second;
+  if (!answered) return end_unanswered(owner, work.serves_generation);
   const Ns at = connect.hdr.ts_ns;
   const std::uint64_t owner = t.owner;
   Work* served = active(owner);
@@ -371,7 +386,7 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   add(t, at, Part::OnCpu);
   advance(*served, t, at);
   ++served->downstream_open;
-  connects_[connect.conn_id] = {owner, at};
+  connects_[connect.conn_id] = {owner, served->generation, at};
 }
 
 void Ledger::on_conn_begin(Work& work) {
@@ -386,16 +401,17 @@ void Ledger::on_conn_begin(Work& work) {
 void Ledger::on_connect_failed(std::uint64_t conn_id) {
   const auto found = connects_.find(conn_id);
   if (found == connects_.end()) return;
-  Work* served = find_(found->second.serves);
-  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+  end_unanswered(found->second.serves, found->second.generation);
   connects_.erase(found);
 }
 
 void Ledger::on_conn_end(Work& work) {
-  release(work);
+  release(work, false);
   work.active = false;
 }
 
+  work.serves_generation = found->second.generation;
+  work.connecting = true;
 void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
   if (!enabled_) return;
   Thread& t = thread(errors.tid);

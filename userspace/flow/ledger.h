@@ -95,6 +95,7 @@ class Ledger {
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
   static void set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer);
+    std::uint32_t generation = 0;  // of that one
   [[nodiscard]] bool has_work(const Thread& thread) const;
   void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from);
   void infer_work(Thread& to, const Thread& from, Ns asleep_from);
@@ -106,7 +107,8 @@ class Ledger {
   void advance(Work& work, Thread& thread, Ns at);
   Parts from_elsewhere(Work& work, Thread& thread, Ns at);
   void serve(Work& work, std::uint64_t owner, Ns at);
-  void release(Work& work);
+  void release(Work& work, bool answered);
+  void end_unanswered(std::uint64_t served, std::uint32_t generation);
 
   Finder find_;
   bool enabled_ = false;
