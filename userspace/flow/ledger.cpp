@@ -95,7 +95,10 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
       const Ns slept = t.time.last() - asleep_from;
       if (slept > work->other.ns) work->other = {slept, off.nr};
     }
-    if (part == Part::Poll) t.owner = kUndecided;
+    if (part == Part::Poll) {
+      t.owner = kUndecided;
+      t.undecided_from = t.time.last();
+    }
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
   if (!idle) return;
@@ -295,7 +298,9 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   const bool asks = work.role == Role::Client;
   const bool for_current = asks && begins && active(t.owner) != nullptr;
   const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
-  if (active(t.owner) == nullptr) decide(t, owner);
+  const bool undecided = active(t.owner) == nullptr;
+  t.coming_from = undecided ? t.undecided_from : at;
+  if (undecided) decide(t, owner);
   add(t, at, Part::OnCpu);
   Work* served = asks ? active(owner) : &work;
   if (served == nullptr) return;
@@ -330,7 +335,9 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
   t.owner = active(owner) != nullptr ? owner : kUndecided;
     served->downstream_open = 0;
     served->downstream_ended = 0;
-  if (t.owner == kUndecided) set_free(t, t.time.last(), t.time.sums(), true);
+  if (t.owner != kUndecided) return;
+  t.undecided_from = t.time.last();
+  set_free(t, t.time.last(), t.time.sums(), true);
 }
 
 // --- calls that the target makes ---
@@ -435,9 +442,11 @@ std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,
       QueuedWhile what = QueuedWhile::Busy;
       if (stretch.part == Part::RunQueue) what = QueuedWhile::WaitedForCpu;
       if (stretch.part == Part::Unattributed) what = QueuedWhile::Unknown;
-      const bool idle = stretch.part == Part::Poll || stretch.part == Part::Client;
+      const bool own = stretch.owner == conn_id;
+      const bool idle = stretch.part == Part::Poll || (stretch.part == Part::Client && own);
       // on its way to the read
-      const bool coming = stretch.part == Part::OnCpu && stretch.owner == conn_id;
+      const bool coming =
+          stretch.part == Part::OnCpu && own && stretch.begin >= found->second.coming_from;
       if (idle || coming) what = QueuedWhile::Asleep;
       const Ns length = std::min(rest, end - begin);
       queued[static_cast<std::size_t>(what)] += length;

@@ -74,6 +74,8 @@ class Ledger {
     ThreadTime time;
     std::uint64_t owner = kUndecided;  // for whom it works since its last call
     Parts undecided;
+    Ns undecided_from = 0;  // what it did since then is told by its next call
+    Ns coming_from = 0;     // since then it was on its way to its last call
     // Free for other work since then: it had answered (busy before), or was woken.
     Ns free_since = 0;
     bool free_after_answer = false;
