@@ -63,9 +63,9 @@ void Ledger::decide(Thread& thread, std::uint64_t owner) {
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }
 
-void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer) {
+void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, Free by) {
   thread.free_since = at;
-  thread.free_after_answer = after_answer;
+  thread.free_by = by;
   thread.free_sums = sums;
 }
 
@@ -86,6 +86,7 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
   const Ns asleep_from = t.time.last();
   const bool is_new = (off.flags & TW_OFF_NEW) != 0;
   bool idle = is_new;
+  bool by_futex = false;
   if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
@@ -99,11 +100,12 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
       t.owner = kUndecided;
       t.undecided_from = t.time.last();
     }
+    by_futex = part == Part::Lock;
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
   if (!idle) return;
-  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), false);
-  if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from);
+  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
+  if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from, by_futex);
 }
 
 // --- work that goes from thread to thread ---
@@ -134,6 +136,13 @@ Ledger::Handed* Ledger::handed_for(Thread& thread, const Work& work) {
   return nullptr;
 }
 
+// Nobody who is woken to go on with a request reads another one first.
+void Ledger::took_other_work(Thread& thread, const Work& work) {
+  for (Handed& handed : thread.handed) {
+    if (handed.by_futex && handed.conn_id != work.conn_id) handed.weak = true;
+  }
+}
+
 // In the place of an older one for the same connection, or else of the oldest.
 void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
@@ -158,7 +167,7 @@ bool Ledger::has_work(const Thread& thread) const {
 
 // Whatever the waker worked for, it may have woken `to` to go on with it. A thread that serves a
 // connection takes nothing but that one's work back: others wake it because they leave a lock.
-void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
+void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex) {
   const auto found = threads_.find(waker);
   if (found == threads_.end()) return;
   Thread& from = found->second;
@@ -169,7 +178,7 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
   const std::uint64_t owner = from.time.owner_at(at, from.owner);
   if (const Work* work = active(owner); work != nullptr && work->tid == waker && !served) {
     if (const auto time = time_at(*work, from, at)) {
-      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums()});
+      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex});
     }
   }
   bool any = false;
@@ -179,25 +188,26 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
     if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
     time += *sums - held.sums;
-    hand(to, {held.conn_id, held.generation, at, time, to.time.sums()});
+    hand(to, {held.conn_id, held.generation, at, time, to.time.sums(), by_futex});
     any = true;
     if (work->tid != to.tid) continue;
     held.done = true;  // the one that waited for the result goes on
-    set_free(from, at, *sums, true);
+    set_free(from, at, *sums, Free::HandedBack);
   }
   if (served && served->tid == to.tid && !any && !has_work(from)) {
     infer_work(to, from, asleep_from);
-    set_free(from, at, *sums, true);
+    if (from.free_by != Free::Answered) set_free(from, at, *sums, Free::HandedBack);
   }
 }
 
 // A thread of a pool wakes one that waits, though nothing had been handed to it while it slept: it
-// took the work when it had finished something else, and until then the pool was busy.
+// took the work when it had handed back something else, and until then the pool was busy. One that
+// answers by itself has woken `to` by leaving a lock.
 void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
   const Work& work = *active(to.owner);
   const Ns at = to.time.last();
   const Ns taken = std::max(from.free_since, asleep_from);
-  if (!from.free_after_answer || taken > at) return;
+  if (from.free_by != Free::HandedBack || taken > at) return;
   auto time = time_at(work, to, asleep_from);
   const auto begin = from.time.sums_at(taken);
   const auto end = from.time.sums_at(at);
@@ -250,7 +260,7 @@ Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
   parts += since;
   if (work.downstream_open > 0) {
     parts[Part::Downstream] += taken - left;  // whoever reads the answer goes on
-  } else if (thread.free_after_answer && then) {
+  } else if (thread.free_by != Free::Woken && then) {
     parts[Part::OtherRequests] += taken - left;  // it waited until the thread had answered
   } else if (taken > left) {
     parts[Part::Unattributed] += taken - left;
@@ -280,6 +290,8 @@ void Ledger::advance(Work& work, Thread& thread, Ns at) {
     work.account.time += parts;
   }
   if (Handed* handed = handed_for(thread, work)) *handed = {};
+  work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
+  work.downstream_ended = 0;
   work.tid = thread.tid;
   work.upto = std::max(work.upto, at);
   work.own = {};
@@ -291,10 +303,8 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   Thread& t = thread(tid);
   if (!t.time.known()) {
     t.time.begin(at);
-    set_free(t, at, t.time.sums(), false);
+    set_free(t, at, t.time.sums(), Free::Woken);
   }
-  work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
-  work.downstream_ended = 0;
   const bool asks = work.role == Role::Client;
   const bool for_current = asks && begins && active(t.owner) != nullptr;
   const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
@@ -310,6 +320,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     served->failed_error = t.failed_error;
   }
   if (!served->active) {
+    took_other_work(t, *served);
     served->active = true;
     ++served->generation;
     served->tid = tid;
@@ -317,6 +328,8 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     served->own = {};
     served->then = t.time.sums();
     served->gap = Gap::None;
+    served->downstream_open = 0;
+    served->downstream_ended = 0;
     served->other = {};
     served->downstream = {};
     return;
@@ -333,11 +346,9 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
   if (!asks) work.active = outstanding;
   if (asks && !outstanding) release(work, true);
   t.owner = active(owner) != nullptr ? owner : kUndecided;
-    served->downstream_open = 0;
-    served->downstream_ended = 0;
   if (t.owner != kUndecided) return;
   t.undecided_from = t.time.last();
-  set_free(t, t.time.last(), t.time.sums(), true);
+  set_free(t, t.time.last(), t.time.sums(), Free::Answered);
 }
 
 // --- calls that the target makes ---
@@ -350,6 +361,7 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
   if (since_connect && work.serves == owner && work.serves_generation == served->generation) return;
   release(work, true);
   work.serves = owner;
+  work.serves_generation = served->generation;
   work.counted = true;
   work.began = at;
   ++served->downstream_open;
@@ -360,6 +372,7 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
 void Ledger::release(Work& work, bool answered) {
   const std::uint64_t owner = std::exchange(work.serves, kNobody);
   if (!std::exchange(work.counted, false)) return;
+  if (!answered) return end_unanswered(owner, work.serves_generation);
   Work* served = find_(owner);
   if (served == nullptr || served->generation != work.serves_generation) return;
   if (served->downstream_open > 0) --served->downstream_open;
@@ -376,7 +389,6 @@ void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view prot
   const Ns took = at > work.began ? at - work.began : 0;
   if (served != nullptr && took > served->downstream.ns) {
     served->downstream = {took, peer, protocol};
-  work.serves_generation = served->generation;
   }
 }
 
@@ -385,7 +397,6 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   const auto found = threads_.find(connect.tid);
   if (found == threads_.end()) return;
   Thread& t = found->second;
-  if (!answered) return end_unanswered(owner, work.serves_generation);
   const Ns at = connect.hdr.ts_ns;
   const std::uint64_t owner = t.owner;
   Work* served = active(owner);
@@ -400,6 +411,8 @@ void Ledger::on_conn_begin(Work& work) {
   const auto found = connects_.find(work.conn_id);
   if (found == connects_.end()) return;
   work.serves = found->second.serves;
+  work.serves_generation = found->second.generation;
+  work.connecting = true;
   work.began = found->second.at;
   work.counted = true;
   connects_.erase(found);
@@ -417,8 +430,6 @@ void Ledger::on_conn_end(Work& work) {
   work.active = false;
 }
 
-  work.serves_generation = found->second.generation;
-  work.connecting = true;
 void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
   if (!enabled_) return;
   Thread& t = thread(errors.tid);

@@ -64,10 +64,19 @@ class Ledger {
     std::uint64_t conn_id = 0;
     std::uint32_t generation = 0;
     Ns at = 0;
-    Parts time;         // of the connection's account, then
-    Parts sums;         // of the thread, then
-    bool weak = false;  // the thread had other work then: it may have waited for a lock
+    Parts time;  // of the connection's account, then
+    Parts sums;  // of the thread, then
+    bool by_futex = false;
+    // The thread had work of its own then, or took some that nobody had handed to it: it may have
+    // waited for a lock.
+    bool weak = false;
     bool done = false;  // the thread has woken the one that waited for the result
+  };
+  // Why a thread is free for work.
+  enum class Free : std::uint8_t {
+    Woken,
+    Answered,    // it was busy before
+    HandedBack,  // it was busy before, and others answer
   };
   struct Thread {
     std::uint32_t tid = 0;
@@ -76,9 +85,8 @@ class Ledger {
     Parts undecided;
     Ns undecided_from = 0;  // what it did since then is told by its next call
     Ns coming_from = 0;     // since then it was on its way to its last call
-    // Free for other work since then: it had answered (busy before), or was woken.
-    Ns free_since = 0;
-    bool free_after_answer = false;
+    Ns free_since = 0;      // free for other work
+    Free free_by = Free::Woken;
     Parts free_sums;
     std::array<Handed, kHanded> handed;
     std::uint32_t failed_calls = 0;
@@ -87,6 +95,7 @@ class Ledger {
   };
   struct Connect {
     std::uint64_t serves = 0;
+    std::uint32_t generation = 0;  // of that one
     Ns at = 0;
   };
 
@@ -96,13 +105,13 @@ class Ledger {
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
-  static void set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer);
-    std::uint32_t generation = 0;  // of that one
+  static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
-  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from);
+  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
   void infer_work(Thread& to, const Thread& from, Ns asleep_from);
   void hand(Thread& to, Handed handed);
   static Handed* handed_for(Thread& thread, const Work& work);
+  static void took_other_work(Thread& thread, const Work& work);
   [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const Thread& thread, Ns at);
   static Part poll_part(const Work& work);
   static Parts share(const Work& work, const Parts& own, const Parts& passed, Ns length);
