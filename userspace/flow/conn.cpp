@@ -255,7 +255,9 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
   }
   const bool more = (data->flags & TW_DATA_MORE) != 0;
   const bool outstanding = assembler_.pending() > 0 || held_ != nullptr;
-  ledger_.after_call(work_, data->tid, outstanding || more);
+  const bool unknown_answer =
+      protocol_ == nullptr && out_dir && facts_.role != Role::Client && assembler_.answering();
+  ledger_.after_call(work_, data->tid, outstanding || more, unknown_answer && !more);
   work_.receiving = assembler_.receiving() || held_ != nullptr;
   if (out_dir) {
     work_.sending = assembler_.answering() && (data->flags & TW_DATA_NO_SPACE) != 0;

@@ -338,14 +338,14 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   if (asks && begins) serve(work, owner, at);
 }
 
-void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
+void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over) {
   if (!enabled_) return;
   Thread& t = thread(tid);
   const bool asks = work.role == Role::Client;
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
   if (asks && !outstanding) release(work, true);
-  t.owner = active(owner) != nullptr ? owner : kUndecided;
+  t.owner = active(owner) != nullptr && !may_be_over ? owner : kUndecided;
   if (t.owner != kUndecided) return;
   t.undecided_from = t.time.last();
   set_free(t, t.time.last(), t.time.sums(), Free::Answered);

@@ -41,8 +41,9 @@ class Ledger {
   /// A call of the thread on the connection returned. Brings the account up to date.
   /// `begins`: it sends the first bytes of an exchange that the target asks for.
   void on_call(Work& work, std::uint32_t tid, Ns at, bool begins);
-  /// Its bytes were taken in. `outstanding`: requests have begun and not ended.
-  void after_call(Work& work, std::uint32_t tid, bool outstanding);
+  /// Its bytes were taken in. `outstanding`: requests have begun and not ended. `may_be_over`: only
+  /// the next request will tell whether that was the end of the answer.
+  void after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over);
   /// An exchange that the target asked for was answered.
   void on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at);
 

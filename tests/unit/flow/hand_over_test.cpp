@@ -85,6 +85,38 @@ TEST_CASE("hand-over: a pool that was busy takes the work later", "[flow][budget
   }
 }
 
+// Its answers end when the next question comes, but who gave one is free before.
+TEST_CASE("hand-over: a pool that speaks a protocol that nobody knows", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
+  s.on(11, 900).on(21, 500);
+  s.in(1, 1000, "PING\r\n", {.arrived_ns = 1000, .tid = 11});
+  s.sleep(21, kCond, 600, 1100, 1110, 11).out(1, 1300, "+PO", {.tid = 21});
+  s.sleep(21, kFsync, 1310, 1350, 1350).out(1, 1400, "NG\r\n", {.tid = 21});
+  s.in(2, 2000, "PING\r\n", {.arrived_ns = 2000, .tid = 11});
+  s.sleep(21, kCond, 1450, 2100, 2110, 11).out(2, 2400, "+PONG\r\n", {.tid = 21});
+  s.in(1, 3000, "PING\r\n", {.tid = 11}).in(2, 3100, "PING\r\n", {.tid = 11});
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(parts_of(flow.requests[0]) == "on_cpu 350, run_queue 10, disk 40");
+  CHECK(parts_of(flow.requests[1]) == "on_cpu 390, run_queue 10");
+}
+
+TEST_CASE("hand-over: what happened too long ago is not made up", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER);
+  s.on(11, 900).on(21, 500).ask(1, 11, 1000, 1000);
+  for (Ns at = 1200; at < 2200; at += 10)
+    s.preempt(11, at, at + 5);  // more than is remembered
+  s.sleep(21, kCond, 600, 1100, 2200, 11).answer(1, 21, 2300);
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 1);
+  // as if 11 had gone on with it, as far as is known of it
+  CHECK(parts_of(flow.requests[0]) == "on_cpu 795, run_queue 505");
+}
+
 TEST_CASE("hand-over: a hand-over that nobody saw is a gap", "[flow][budget]") {
   BudgetFlow flow;
   Script s;
