@@ -102,6 +102,18 @@ static __always_inline void await_ack(struct sock *sk, struct tw_conn *conn)
 		tw_conn_acked(conn, TW_ACK_ALL);
 }
 
+/*
+ * Does the socket wait for its peer to take some bytes? Unix sockets do not take that flag back when
+ * the peer has; less than a quarter in use is when poll(2) calls them writable again.
+ */
+static __always_inline bool is_full(struct sock *sk, struct tw_conn *conn)
+{
+	if (!(tw_socket_flags(sk) & (1 << SOCK_NOSPACE)))
+		return false;
+	return conn->family != TW_AF_UNIX ||
+	       TW_SK(sk, sk_wmem_alloc.refs.counter) > (TW_SK(sk, sk_sndbuf) >> 2);
+}
+
 /* The send call has returned but no lock is held: two threads may be here for one socket. */
 static __always_inline int on_send(struct sock *sk, int ret)
 {
@@ -122,7 +134,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		return 0;
 	}
 	call_init(&call, sk, conn, TW_DIR_OUT, ret, task);
-	if (tw_socket_flags(sk) & (1 << SOCK_NOSPACE))
+	if (is_full(sk, conn))
 		call.flags |= TW_DATA_NO_SPACE;
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
 	tw_payload_send(&call, current, task, false);

@@ -106,6 +106,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct refcount_struct {
+	atomic_t refs;
+} refcount_t;
+
 typedef struct {
 	__s64 counter;
 } atomic64_t;
@@ -237,6 +241,8 @@ struct socket {
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
+	int sk_sndbuf;
+	refcount_t sk_wmem_alloc;
 	__u16 sk_type;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;

@@ -45,5 +45,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require((*open)->role < TW_ROLE_LISTENER);
     require(text_of((*open)->addr.unix_path).size() <= TW_UNIX_PATH_BYTES);
   }
+  if (const auto* off = std::get_if<const tw_ev_off_cpu*>(&*event)) {
+    require((*off)->on_ns <= (*off)->hdr.ts_ns);
+    require((*off)->off_ns == 0 || (*off)->on_ns <= (*off)->off_ns);
+    require((*off)->off_ns <= (*off)->hdr.ts_ns);
+    require((*off)->woken_ns == 0 || (*off)->off_ns <= (*off)->woken_ns);
+    require((*off)->woken_ns <= (*off)->hdr.ts_ns);
+  }
   return 0;
 }

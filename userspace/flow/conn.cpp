@@ -242,14 +242,22 @@ bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
 void Conn::on_data(const DataView& data, ParseOutput& out) {
   const bool out_dir = data->dir == TW_DIR_OUT;
   const bool first_piece = (data->flags & TW_DATA_CONT) == 0;
+  // Where nobody knows the protocol, an answer is over when the next question comes.
+  const bool asks_unknown = protocol_ == nullptr && facts_.role == Role::Client;
   if (first_piece) {
-    const bool begins = out_dir && assembler_.pending() == 0;
+    const bool next = assembler_.pending() == 0 || (asks_unknown && assembler_.answering());
+    const bool begins = out_dir && next;
     ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
   }
   take(data, out);
+  if (asks_unknown && !out_dir && assembler_.answering()) {
+    ledger_.on_answered(work_, facts_.peer, kUnknownProtocol, data->hdr.ts_ns);
+  }
   const bool more = (data->flags & TW_DATA_MORE) != 0;
   const bool outstanding = assembler_.pending() > 0 || held_ != nullptr;
-  ledger_.after_call(work_, data->tid, outstanding || more);
+  const bool unknown_answer =
+      protocol_ == nullptr && out_dir && facts_.role != Role::Client && assembler_.answering();
+  ledger_.after_call(work_, data->tid, outstanding || more, unknown_answer && !more);
   work_.receiving = assembler_.receiving() || held_ != nullptr;
   if (out_dir) {
     work_.sending = assembler_.answering() && (data->flags & TW_DATA_NO_SPACE) != 0;

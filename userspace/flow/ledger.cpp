@@ -63,9 +63,9 @@ void Ledger::decide(Thread& thread, std::uint64_t owner) {
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }
 
-void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer) {
+void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, Free by) {
   thread.free_since = at;
-  thread.free_after_answer = after_answer;
+  thread.free_by = by;
   thread.free_sums = sums;
 }
 
@@ -86,6 +86,7 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
   const Ns asleep_from = t.time.last();
   const bool is_new = (off.flags & TW_OFF_NEW) != 0;
   bool idle = is_new;
+  bool by_futex = false;
   if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
@@ -95,12 +96,16 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
       const Ns slept = t.time.last() - asleep_from;
       if (slept > work->other.ns) work->other = {slept, off.nr};
     }
-    if (part == Part::Poll) t.owner = kUndecided;
+    if (part == Part::Poll) {
+      t.owner = kUndecided;
+      t.undecided_from = t.time.last();
+    }
+    by_futex = part == Part::Lock;
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
   if (!idle) return;
-  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), false);
-  if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from);
+  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
+  if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from, by_futex);
 }
 
 // --- work that goes from thread to thread ---
@@ -131,6 +136,13 @@ Ledger::Handed* Ledger::handed_for(Thread& thread, const Work& work) {
   return nullptr;
 }
 
+// Nobody who is woken to go on with a request reads another one first.
+void Ledger::took_other_work(Thread& thread, const Work& work) {
+  for (Handed& handed : thread.handed) {
+    if (handed.by_futex && handed.conn_id != work.conn_id) handed.weak = true;
+  }
+}
+
 // In the place of an older one for the same connection, or else of the oldest.
 void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
@@ -155,7 +167,7 @@ bool Ledger::has_work(const Thread& thread) const {
 
 // Whatever the waker worked for, it may have woken `to` to go on with it. A thread that serves a
 // connection takes nothing but that one's work back: others wake it because they leave a lock.
-void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
+void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex) {
   const auto found = threads_.find(waker);
   if (found == threads_.end()) return;
   Thread& from = found->second;
@@ -166,7 +178,7 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
   const std::uint64_t owner = from.time.owner_at(at, from.owner);
   if (const Work* work = active(owner); work != nullptr && work->tid == waker && !served) {
     if (const auto time = time_at(*work, from, at)) {
-      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums()});
+      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex});
     }
   }
   bool any = false;
@@ -176,25 +188,26 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from) {
     if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
     time += *sums - held.sums;
-    hand(to, {held.conn_id, held.generation, at, time, to.time.sums()});
+    hand(to, {held.conn_id, held.generation, at, time, to.time.sums(), by_futex});
     any = true;
     if (work->tid != to.tid) continue;
     held.done = true;  // the one that waited for the result goes on
-    set_free(from, at, *sums, true);
+    set_free(from, at, *sums, Free::HandedBack);
   }
   if (served && served->tid == to.tid && !any && !has_work(from)) {
     infer_work(to, from, asleep_from);
-    set_free(from, at, *sums, true);
+    if (from.free_by != Free::Answered) set_free(from, at, *sums, Free::HandedBack);
   }
 }
 
 // A thread of a pool wakes one that waits, though nothing had been handed to it while it slept: it
-// took the work when it had finished something else, and until then the pool was busy.
+// took the work when it had handed back something else, and until then the pool was busy. One that
+// answers by itself has woken `to` by leaving a lock.
 void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
   const Work& work = *active(to.owner);
   const Ns at = to.time.last();
   const Ns taken = std::max(from.free_since, asleep_from);
-  if (!from.free_after_answer || taken > at) return;
+  if (from.free_by != Free::HandedBack || taken > at) return;
   auto time = time_at(work, to, asleep_from);
   const auto begin = from.time.sums_at(taken);
   const auto end = from.time.sums_at(at);
@@ -247,7 +260,7 @@ Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
   parts += since;
   if (work.downstream_open > 0) {
     parts[Part::Downstream] += taken - left;  // whoever reads the answer goes on
-  } else if (thread.free_after_answer && then) {
+  } else if (thread.free_by != Free::Woken && then) {
     parts[Part::OtherRequests] += taken - left;  // it waited until the thread had answered
   } else if (taken > left) {
     parts[Part::Unattributed] += taken - left;
@@ -277,6 +290,8 @@ void Ledger::advance(Work& work, Thread& thread, Ns at) {
     work.account.time += parts;
   }
   if (Handed* handed = handed_for(thread, work)) *handed = {};
+  work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
+  work.downstream_ended = 0;
   work.tid = thread.tid;
   work.upto = std::max(work.upto, at);
   work.own = {};
@@ -288,12 +303,14 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   Thread& t = thread(tid);
   if (!t.time.known()) {
     t.time.begin(at);
-    set_free(t, at, t.time.sums(), false);
+    set_free(t, at, t.time.sums(), Free::Woken);
   }
   const bool asks = work.role == Role::Client;
   const bool for_current = asks && begins && active(t.owner) != nullptr;
   const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
-  if (active(t.owner) == nullptr) decide(t, owner);
+  const bool undecided = active(t.owner) == nullptr;
+  t.coming_from = undecided ? t.undecided_from : at;
+  if (undecided) decide(t, owner);
   add(t, at, Part::OnCpu);
   Work* served = asks ? active(owner) : &work;
   if (served == nullptr) return;
@@ -303,6 +320,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     served->failed_error = t.failed_error;
   }
   if (!served->active) {
+    took_other_work(t, *served);
     served->active = true;
     ++served->generation;
     served->tid = tid;
@@ -310,6 +328,8 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     served->own = {};
     served->then = t.time.sums();
     served->gap = Gap::None;
+    served->downstream_open = 0;
+    served->downstream_ended = 0;
     served->other = {};
     served->downstream = {};
     return;
@@ -318,15 +338,17 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   if (asks && begins) serve(work, owner, at);
 }
 
-void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding) {
+void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over) {
   if (!enabled_) return;
   Thread& t = thread(tid);
   const bool asks = work.role == Role::Client;
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
-  if (asks && !outstanding) release(work);
-  t.owner = active(owner) != nullptr ? owner : kUndecided;
-  if (t.owner == kUndecided) set_free(t, t.time.last(), t.time.sums(), true);
+  if (asks && !outstanding) release(work, true);
+  t.owner = active(owner) != nullptr && !may_be_over ? owner : kUndecided;
+  if (t.owner != kUndecided) return;
+  t.undecided_from = t.time.last();
+  set_free(t, t.time.last(), t.time.sums(), Free::Answered);
 }
 
 // --- calls that the target makes ---
@@ -335,19 +357,30 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
   Work* served = active(owner);
   if (served == nullptr) return;
   ++served->account.downstream_calls;
-  if (work.counted && work.serves == owner) return;  // since it began to connect
-  release(work);
+  const bool since_connect = std::exchange(work.connecting, false) && work.counted;
+  if (since_connect && work.serves == owner && work.serves_generation == served->generation) return;
+  release(work, true);
   work.serves = owner;
+  work.serves_generation = served->generation;
   work.counted = true;
   work.began = at;
   ++served->downstream_open;
 }
 
-void Ledger::release(Work& work) {
+// The connection works for nobody any more. Who waits in vain learns it later than we do: that its
+// call has ended counts from its own next call on.
+void Ledger::release(Work& work, bool answered) {
   const std::uint64_t owner = std::exchange(work.serves, kNobody);
   if (!std::exchange(work.counted, false)) return;
+  if (!answered) return end_unanswered(owner, work.serves_generation);
   Work* served = find_(owner);
-  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+  if (served == nullptr || served->generation != work.serves_generation) return;
+  if (served->downstream_open > 0) --served->downstream_open;
+}
+
+void Ledger::end_unanswered(std::uint64_t served, std::uint32_t generation) {
+  Work* work = find_(served);
+  if (work != nullptr && work->generation == generation) ++work->downstream_ended;
 }
 
 void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at) {
@@ -371,13 +404,15 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   add(t, at, Part::OnCpu);
   advance(*served, t, at);
   ++served->downstream_open;
-  connects_[connect.conn_id] = {owner, at};
+  connects_[connect.conn_id] = {owner, served->generation, at};
 }
 
 void Ledger::on_conn_begin(Work& work) {
   const auto found = connects_.find(work.conn_id);
   if (found == connects_.end()) return;
   work.serves = found->second.serves;
+  work.serves_generation = found->second.generation;
+  work.connecting = true;
   work.began = found->second.at;
   work.counted = true;
   connects_.erase(found);
@@ -386,13 +421,12 @@ void Ledger::on_conn_begin(Work& work) {
 void Ledger::on_connect_failed(std::uint64_t conn_id) {
   const auto found = connects_.find(conn_id);
   if (found == connects_.end()) return;
-  Work* served = find_(found->second.serves);
-  if (served != nullptr && served->downstream_open > 0) --served->downstream_open;
+  end_unanswered(found->second.serves, found->second.generation);
   connects_.erase(found);
 }
 
 void Ledger::on_conn_end(Work& work) {
-  release(work);
+  release(work, false);
   work.active = false;
 }
 
@@ -419,9 +453,11 @@ std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,
       QueuedWhile what = QueuedWhile::Busy;
       if (stretch.part == Part::RunQueue) what = QueuedWhile::WaitedForCpu;
       if (stretch.part == Part::Unattributed) what = QueuedWhile::Unknown;
-      const bool idle = stretch.part == Part::Poll || stretch.part == Part::Client;
+      const bool own = stretch.owner == conn_id;
+      const bool idle = stretch.part == Part::Poll || (stretch.part == Part::Client && own);
       // on its way to the read
-      const bool coming = stretch.part == Part::OnCpu && stretch.owner == conn_id;
+      const bool coming =
+          stretch.part == Part::OnCpu && own && stretch.begin >= found->second.coming_from;
       if (idle || coming) what = QueuedWhile::Asleep;
       const Ns length = std::min(rest, end - begin);
       queued[static_cast<std::size_t>(what)] += length;

@@ -41,8 +41,9 @@ class Ledger {
   /// A call of the thread on the connection returned. Brings the account up to date.
   /// `begins`: it sends the first bytes of an exchange that the target asks for.
   void on_call(Work& work, std::uint32_t tid, Ns at, bool begins);
-  /// Its bytes were taken in. `outstanding`: requests have begun and not ended.
-  void after_call(Work& work, std::uint32_t tid, bool outstanding);
+  /// Its bytes were taken in. `outstanding`: requests have begun and not ended. `may_be_over`: only
+  /// the next request will tell whether that was the end of the answer.
+  void after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over);
   /// An exchange that the target asked for was answered.
   void on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at);
 
@@ -64,19 +65,29 @@ class Ledger {
     std::uint64_t conn_id = 0;
     std::uint32_t generation = 0;
     Ns at = 0;
-    Parts time;         // of the connection's account, then
-    Parts sums;         // of the thread, then
-    bool weak = false;  // the thread had other work then: it may have waited for a lock
+    Parts time;  // of the connection's account, then
+    Parts sums;  // of the thread, then
+    bool by_futex = false;
+    // The thread had work of its own then, or took some that nobody had handed to it: it may have
+    // waited for a lock.
+    bool weak = false;
     bool done = false;  // the thread has woken the one that waited for the result
+  };
+  // Why a thread is free for work.
+  enum class Free : std::uint8_t {
+    Woken,
+    Answered,    // it was busy before
+    HandedBack,  // it was busy before, and others answer
   };
   struct Thread {
     std::uint32_t tid = 0;
     ThreadTime time;
     std::uint64_t owner = kUndecided;  // for whom it works since its last call
     Parts undecided;
-    // Free for other work since then: it had answered (busy before), or was woken.
-    Ns free_since = 0;
-    bool free_after_answer = false;
+    Ns undecided_from = 0;  // what it did since then is told by its next call
+    Ns coming_from = 0;     // since then it was on its way to its last call
+    Ns free_since = 0;      // free for other work
+    Free free_by = Free::Woken;
     Parts free_sums;
     std::array<Handed, kHanded> handed;
     std::uint32_t failed_calls = 0;
@@ -85,6 +96,7 @@ class Ledger {
   };
   struct Connect {
     std::uint64_t serves = 0;
+    std::uint32_t generation = 0;  // of that one
     Ns at = 0;
   };
 
@@ -94,19 +106,21 @@ class Ledger {
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
-  static void set_free(Thread& thread, Ns at, const Parts& sums, bool after_answer);
+  static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
-  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from);
+  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
   void infer_work(Thread& to, const Thread& from, Ns asleep_from);
   void hand(Thread& to, Handed handed);
   static Handed* handed_for(Thread& thread, const Work& work);
+  static void took_other_work(Thread& thread, const Work& work);
   [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const Thread& thread, Ns at);
   static Part poll_part(const Work& work);
   static Parts share(const Work& work, const Parts& own, const Parts& passed, Ns length);
   void advance(Work& work, Thread& thread, Ns at);
   Parts from_elsewhere(Work& work, Thread& thread, Ns at);
   void serve(Work& work, std::uint64_t owner, Ns at);
-  void release(Work& work);
+  void release(Work& work, bool answered);
+  void end_unanswered(std::uint64_t served, std::uint32_t generation);
 
   Finder find_;
   bool enabled_ = false;

@@ -32,11 +32,13 @@ struct Work {
   std::uint32_t generation = 0;  // how often it has become active
   std::uint32_t tid = 0;         // the thread that made its last call
   Ns upto = 0;
-  Parts own;                           // of that thread, for this connection, since then
-  Parts then;                          // sums of that thread, then
-  bool receiving = false;              // its client has not sent all of a request
-  bool sending = false;                // its client has to take some bytes first
-  std::uint32_t downstream_open = 0;   // calls made for it that are not answered
+  Parts own;                          // of that thread, for this connection, since then
+  Parts then;                         // sums of that thread, then
+  bool receiving = false;             // its client has not sent all of a request
+  bool sending = false;               // its client has to take some bytes first
+  std::uint32_t downstream_open = 0;  // calls made for it that are not answered
+  // Of those, that never will be: it waits for them until its next call all the same.
+  std::uint32_t downstream_ended = 0;
   Gap gap = Gap::None;                 // why some time was unattributed, the last time
   std::uint16_t failed_call = 0xffff;  // the last failing system call
   std::uint16_t failed_error = 0;
@@ -44,8 +46,10 @@ struct Work {
   LongestDownstream downstream;  // since it became active
 
   // Of a connection that the target made:
-  std::uint64_t serves = 0;  // the connection that its exchange is made for; 0: none
-  bool counted = false;      // in that one's downstream_open
+  std::uint64_t serves = 0;             // the connection that its exchange is made for; 0: none
+  std::uint32_t serves_generation = 0;  // of that one
+  bool counted = false;                 // in that one's downstream_open
+  bool connecting = false;              // its first exchange has not begun
   Ns began = 0;
 };
 

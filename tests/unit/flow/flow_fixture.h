@@ -11,7 +11,7 @@
 
 namespace tailwhy::test {
 
-class Flow final : public EventHandler, public FlowListener {
+class Flow : public EventHandler, public FlowListener {
  public:
   explicit Flow(FlowLimits limits = {}) : table(limits, *this) {}
 
@@ -28,6 +28,8 @@ class Flow final : public EventHandler, public FlowListener {
             table.on_event(e);
           } else if constexpr (requires { table.on_event(*e); }) {
             table.on_event(*e);
+          } else if constexpr (std::is_same_v<Event, const tw_ev_task_exit*>) {
+            table.on_thread_exit(e->tid);
           }
         },
         event);
@@ -39,6 +41,9 @@ class Flow final : public EventHandler, public FlowListener {
     requests.push_back(request);
     requests.back().peer = nullptr;  // lives only as long as the call
     requests.back().local = nullptr;
+    requests.back().downstream_peer = nullptr;
+    downstream.push_back(request.downstream_peer == nullptr ? ""
+                                                            : to_string(*request.downstream_peer));
     switch (request.outcome) {
       case Outcome::Matched:
         ++matched;
@@ -64,6 +69,7 @@ class Flow final : public EventHandler, public FlowListener {
   [[nodiscard]] std::uint64_t in_flight() const { return seen - matched - unmatched; }
 
   std::vector<Request> requests;
+  std::vector<std::string> downstream;  // peer of the longest call that each request waited for
   std::vector<ConnStart> starts;
   std::vector<ConnEnd> ends;
   std::vector<int> errors;

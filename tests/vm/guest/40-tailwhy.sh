@@ -11,6 +11,8 @@ fi
 # A number of the summary's object "requests".
 count_of() { sed -n '/^  "requests": {/,/^  }/s/^ *"'"$1"'": \([0-9]*\).*/\1/p' /out/summary.json | head -n 1; }
 lost() { sed -n '/^  "loss": {/,/^  }/s/^ *"'"$1"'": \([0-9]*\).*/\1/p' /out/summary.json; }
+# What a hook would give is named if the hook is missing.
+complete() { grep -q '"missing":\[' /out/log.jsonl && ! grep -q '"missing":\[[^]]*'"$1" /out/log.jsonl; }
 uses() { grep -q '"hooks":\[[^]]*"'"$1"'"' /out/log.jsonl; }
 
 # traced NAME HOOK OPTIONS...: the loads below under tailwhy with these options, and HOOK in use.
@@ -66,6 +68,9 @@ doctor
 nginx_start
 traced "own choice" $io
 check "own choice: uses $ready" uses $ready
+check "own choice: uses switch_tp" uses switch_tp
+check "own choice: uses waking_tp" uses waking_tp
+check "own choice: nothing of sched is missing" complete "run queues"
 traced "fexit forced" inet_send_fx --disable-feature sock_length_tp,data_ready_tp
 traced "system calls forced" sys_io_tp --disable-feature sock_length_tp,data_ready_tp,fexit
 check "system calls forced: uses tcp_probe_tp" uses tcp_probe_tp

@@ -1,0 +1,126 @@
+// A thread's time has no holes, and moments that have just passed can be asked for.
+#include "flow/thread_time.h"
+
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+using namespace tailwhy;
+
+namespace {
+
+// On a CPU 1000-1100 for 7, locked to 1400 for 7, waiting to 1450 for nobody, on a CPU to 1500.
+ThreadTime example() {
+  ThreadTime time;
+  time.begin(1000);
+  time.add(1100, Part::OnCpu, 7);
+  time.add(1400, Part::Lock, 7);
+  time.add(1450, Part::RunQueue, kNobody);
+  time.add(1500, Part::OnCpu, 8);
+  return time;
+}
+
+}  // namespace
+
+TEST_CASE("thread_time: sums grow by what is added, in order", "[flow][thread_time]") {
+  ThreadTime time;
+  CHECK_FALSE(time.known());
+  time.begin(1000);
+  CHECK(time.known());
+  CHECK(time.known_from() == 1000);
+  CHECK(time.last() == 1000);
+  const Stretch stretch = time.add(1100, Part::OnCpu, 7);
+  CHECK(stretch.begin == 1000);
+  CHECK(stretch.end == 1100);
+  CHECK(stretch.owner == 7);
+  CHECK(stretch.part == Part::OnCpu);
+  CHECK(time.last() == 1100);
+  CHECK(time.sums()[Part::OnCpu] == 100);
+  SECTION("nothing that is not later") {
+    const Stretch none = time.add(1050, Part::Lock, 7);
+    CHECK(none.begin == none.end);
+    time.add(1100, Part::Lock, 7);
+    CHECK(time.last() == 1100);
+    CHECK(time.sums().sum() == 100);
+  }
+  SECTION("they are the time since it is known") {
+    time.add(1250, Part::Disk, kNobody);
+    CHECK(time.sums()[Part::Disk] == 150);
+    CHECK(time.sums().sum() == time.last() - time.known_from());
+  }
+}
+
+TEST_CASE("thread_time: sums of a moment that has passed or comes", "[flow][thread_time]") {
+  const ThreadTime time = example();
+  REQUIRE(time.sums_at(1500));
+  CHECK(time.sums_at(1500)->ns() == time.sums().ns());
+  const auto later = time.sums_at(1530);  // still on its CPU
+  REQUIRE(later);
+  CHECK((*later)[Part::OnCpu] == 180);
+  CHECK(later->sum() == 530);
+  for (Ns at = 1000; at <= 1600; at += 10) {
+    INFO(at);
+    REQUIRE(time.sums_at(at));
+    CHECK(time.sums_at(at)->sum() == at - 1000);
+  }
+  const auto within = time.sums_at(1250);
+  CHECK((*within)[Part::OnCpu] == 100);
+  CHECK((*within)[Part::Lock] == 150);
+  CHECK((*within)[Part::RunQueue] == 0);
+  CHECK_FALSE(time.sums_at(999));
+}
+
+TEST_CASE("thread_time: for whom it worked at a moment", "[flow][thread_time]") {
+  const ThreadTime time = example();
+  CHECK(time.owner_at(1000, 9) == 7);
+  CHECK(time.owner_at(1050, 9) == 7);
+  CHECK(time.owner_at(1399, 9) == 7);
+  CHECK(time.owner_at(1420, 9) == kNobody);
+  CHECK(time.owner_at(1499, 9) == 8);
+  CHECK(time.owner_at(1500, 9) == 9);  // now
+  CHECK(time.owner_at(1600, 9) == 9);
+  CHECK(time.owner_at(900, 9) == kNobody);
+}
+
+TEST_CASE("thread_time: what was undecided is decided, up to what was not", "[flow][thread_time]") {
+  ThreadTime time;
+  time.begin(1000);
+  time.add(1100, Part::OnCpu, kUndecided);
+  time.add(1200, Part::Lock, 7);
+  time.add(1300, Part::OnCpu, kUndecided);
+  time.add(1400, Part::Disk, kUndecided);
+  time.decide(8);
+  CHECK(time.owner_at(1350, 9) == 8);
+  CHECK(time.owner_at(1250, 9) == 8);
+  CHECK(time.owner_at(1150, 9) == 7);
+  CHECK(time.owner_at(1050, 9) == kUndecided);
+  time.decide(5);
+  CHECK(time.owner_at(1350, 9) == 8);
+}
+
+TEST_CASE("thread_time: stretches are told latest first, and 64 are remembered",
+          "[flow][thread_time]") {
+  ThreadTime time;
+  time.begin(1000);
+  for (Ns i = 1; i <= 100; ++i)
+    time.add(1000 + 10 * i, i % 2 == 0 ? Part::OnCpu : Part::Disk, i);
+  CHECK(time.last() == 2000);
+  CHECK(time.sums()[Part::OnCpu] == 500);
+  CHECK(time.sums()[Part::Disk] == 500);
+  std::vector<Ns> ends;
+  time.for_each_since(0, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
+  REQUIRE(ends.size() == 64);
+  CHECK(ends.front() == 2000);
+  CHECK(ends.back() == 1370);
+  ends.clear();
+  time.for_each_since(1985, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
+  CHECK(ends == std::vector<Ns>{2000, 1990});
+  ends.clear();
+  time.for_each_since(1990, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
+  CHECK(ends == std::vector<Ns>{2000});
+  REQUIRE(time.sums_at(1360));
+  CHECK(time.sums_at(1360)->sum() == 360);
+  CHECK_FALSE(time.sums_at(1359));
+  CHECK(time.owner_at(1360, 9) == 37);
+  CHECK(time.owner_at(1359, 9) == kNobody);
+}
