@@ -1,7 +1,7 @@
 // What counting one request costs, by the number of routes, and what an interval and a total take.
 #include "base/clock.h"
 #include "stats/aggregator.h"
-#include "unit/stats/requests.h"
+#include "unit/model/budgets.h"
 
 #include <ctime>
 #include <fmt/format.h>
@@ -24,8 +24,12 @@ Ns thread_cpu_now() {
 bool measure(std::size_t routes) {
   std::vector<Request> requests;
   for (std::size_t i = 0; i < routes * 5; ++i) {
-    requests.push_back(test::http_request(fmt::format("/api/v1/things/{}/{{id}}", i % routes),
-                                          1'000'000 + i, 20'000 + i * 7919 % 3'000'000));
+    const Ns rest = i * 7919 % 3'000'000;
+    const test::Parts parts = {{Part::Queue, 2'000},
+                               {Part::OnCpu, 15'000 + rest / 8},
+                               {Part::RunQueue, 3'000},
+                               {Part::Lock, rest - rest / 8}};
+    requests.push_back(test::spent(parts, fmt::format("/api/v1/things/{}/{{id}}", i % routes)));
   }
   Aggregator stats({});
   Ns counting = 0;
@@ -46,6 +50,7 @@ bool measure(std::size_t routes) {
   const Ns total_ns = thread_cpu_now() - before_total;
   std::size_t bytes = 0;
   for (const RouteStats& row : total.routes) {
+    bytes += row.budget.memory_bytes();
     for (const auto& part : kLatencyParts)
       bytes += (row.latency.*part.histogram).memory_bytes();
   }

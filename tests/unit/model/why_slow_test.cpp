@@ -135,6 +135,18 @@ TEST_CASE("why: a route that is slow as a whole is held against all requests", "
   CHECK(why.p50_ns == Approx(300'100'000).epsilon(0.011));
 }
 
+TEST_CASE("why: a slower route with a tail of its own is held against itself", "[model][why]") {
+  Run run;
+  run.add(9000, quick("/a"));
+  run.add(980, quick("/b", 1'000'000));
+  run.add(20, locked("/b"));
+  run.add(80, quick("/c", 900'000));
+  const WhySlow why = run.why();
+  CHECK(why.route.route == "/b");
+  CHECK(why.scope == WhySlow::Scope::OneRoute);
+  CHECK(why.tail.typical.duration == Approx(1'000'000));
+}
+
 TEST_CASE("why: a route that is quick as a whole is held against itself", "[model][why]") {
   Run run;  // the median is more than half of the slow mean, but so it is for all requests
   run.add(990, quick("/a", 1'000'000));
