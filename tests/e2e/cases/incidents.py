@@ -8,6 +8,7 @@ import time
 from harness.budgets import budget_asyncio, budget_server
 from harness.case import Skip, case, check
 from harness.loads import RawClient, load
+from harness.process import children_of
 from harness.servers import delay_server, nginx, redis
 
 
@@ -200,3 +201,30 @@ def workers_of_a_pool(t):
     incident(t, server.pid, trouble, "behind other requests")
 
 
+
+
+@case(limit=60)
+def lossy_network(t):
+    """now and then the network drops what does not fit: segments are sent again"""
+    ip, tc = t.tool("ip"), t.tool("tc")
+    name = f"twlossy-{os.getpid()}"
+    if t.run([ip, "netns", "add", name], check=False).returncode != 0:
+        raise Skip("network namespaces cannot be made here")
+    t.defer(lambda: t.run([ip, "netns", "del", name], check=False))
+    inside = [ip, "netns", "exec", name]
+    t.run([ip, "-n", name, "link", "set", "lo", "mtu", "1500", "up"])
+    server = delay_server(t, wrap=inside)
+    pid = children_of(server.pid)[0] if children_of(server.pid) else server.pid
+
+    def drops():
+        for _ in range(3):
+            time.sleep(1)
+            t.run([*inside, tc, "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "300mbit",
+                   "burst", "20k", "limit", "60k"])
+            time.sleep(0.12)
+            t.run([*inside, tc, "qdisc", "del", "dev", "lo", "root"])
+
+    def trouble():
+        together(lambda: load(t, server.address, "-n", 400, "-c", 2, "--rate", 90, "--get",
+                              "/size/5000000", wrap=inside), drops)
+    incident(t, pid, trouble, "waiting for its client.* segments were sent again", "--drain")
