@@ -1,8 +1,7 @@
 // Of which requests the report speaks, and when there is nothing to say: each rule of the header.
 #include "model/why_slow.h"
 
-#include "stats/aggregator.h"
-#include "unit/model/budgets.h"
+#include "unit/model/why_run.h"
 
 #include <catch2/catch.hpp>
 
@@ -11,23 +10,9 @@ using namespace tailwhy::test;
 
 namespace {
 
-class Run {
- public:
-  void add(int times, Request request) {
-    for (int i = 0; i < times; ++i) {
-      stats_.on_request_begin(request.role);
-      stats_.on_request(request);
-    }
-  }
-  Report take() {
-    stats_.take_interval({1, 1});
-    return stats_.total();
-  }
-  WhySlow why(const TailSpec& spec = {}) { return explain_slow(take(), spec); }
-
- private:
-  Aggregator stats_{{}};
-};
+WhySlow why_of(const WhyRun& run, const TailSpec& spec = {}) {
+  return explain_slow(run.report(), spec);
+}
 
 Request quick(std::string_view route, Ns ns = 100'000) {
   return spent({{Part::OnCpu, ns}}, route);
@@ -39,41 +24,41 @@ Request locked(std::string_view route, Ns ns = 50'000'000) {
 }  // namespace
 
 TEST_CASE("why: without budgets nothing is said", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(1000, http_request("/a"));
-  CHECK(run.why().verdict == WhySlow::Verdict::Unknown);
+  CHECK(why_of(run).verdict == WhySlow::Verdict::Unknown);
   CHECK(explain_slow(Report{}).verdict == WhySlow::Verdict::Unknown);
 }
 
 TEST_CASE("why: fewer than a hundred requests have no tail", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(98, quick("/a"));
   run.add(1, locked("/a"));
-  CHECK(run.why().verdict == WhySlow::Verdict::TooFew);
+  CHECK(why_of(run).verdict == WhySlow::Verdict::TooFew);
   run.add(1, quick("/a"));
-  CHECK(run.why().verdict == WhySlow::Verdict::Tail);
+  CHECK(why_of(run).verdict == WhySlow::Verdict::Tail);
 }
 
 TEST_CASE("why: less than 1.5 times what is typical is no tail", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(990, quick("/a", 100'000));
   run.add(10, quick("/a", 149'000));
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.verdict == WhySlow::Verdict::NoTail);
   CHECK(why.scope == WhySlow::Scope::AllRequests);
-  Run other;
+  WhyRun other;
   other.add(990, quick("/a", 100'000));
   other.add(10, quick("/a", 151'000));
-  CHECK(other.why().verdict == WhySlow::Verdict::Tail);
+  CHECK(why_of(other).verdict == WhySlow::Verdict::Tail);
 }
 
 TEST_CASE("why: a route with half of the slow requests is spoken of alone", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(5000, quick("/a"));
   run.add(4900, quick("/b", 200'000));
   run.add(70, locked("/b"));
   run.add(30, locked("/a"));
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.verdict == WhySlow::Verdict::Tail);
   CHECK(why.scope == WhySlow::Scope::OneRoute);
   CHECK(why.route.method == "GET");
@@ -88,12 +73,12 @@ TEST_CASE("why: a route with half of the slow requests is spoken of alone", "[mo
 }
 
 TEST_CASE("why: without such a route all requests are spoken of", "[model][why]") {
-  Run run;
+  WhyRun run;
   for (const char* route : {"/a", "/b", "/c"}) {
     run.add(3300, quick(route));
     run.add(33, locked(route));
   }
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.verdict == WhySlow::Verdict::Tail);
   CHECK(why.scope == WhySlow::Scope::AllRequests);
   CHECK_FALSE(why.has_route());
@@ -102,7 +87,7 @@ TEST_CASE("why: without such a route all requests are spoken of", "[model][why]"
 }
 
 TEST_CASE("why: statuses of a route are one route, roles are not", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(5000, quick("/a"));
   run.add(4900, quick("/b"));
   Request request = locked("/b");
@@ -115,17 +100,17 @@ TEST_CASE("why: statuses of a route are one route, roles are not", "[model][why]
   Request outgoing = locked("/a");
   outgoing.role = Role::Client;
   run.add(500, outgoing);
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.route.route == "/b");
   CHECK(why.requests == 4960);
   CHECK(why.scope == WhySlow::Scope::OneRoute);
 }
 
 TEST_CASE("why: a route that is slow as a whole is held against all requests", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(9900, quick("/a"));
   run.add(100, locked("/report", 300'000'000));
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.scope == WhySlow::Scope::WholeRoute);
   CHECK(why.verdict == WhySlow::Verdict::Tail);
   CHECK(why.route.route == "/report");
@@ -136,22 +121,22 @@ TEST_CASE("why: a route that is slow as a whole is held against all requests", "
 }
 
 TEST_CASE("why: a slower route with a tail of its own is held against itself", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(9000, quick("/a"));
   run.add(980, quick("/b", 1'000'000));
   run.add(20, locked("/b"));
   run.add(80, quick("/c", 900'000));
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.route.route == "/b");
   CHECK(why.scope == WhySlow::Scope::OneRoute);
   CHECK(why.tail.typical.duration == Approx(1'000'000));
 }
 
 TEST_CASE("why: a route that is quick as a whole is held against itself", "[model][why]") {
-  Run run;  // the median is more than half of the slow mean, but so it is for all requests
+  WhyRun run;  // the median is more than half of the slow mean, but so it is for all requests
   run.add(990, quick("/a", 1'000'000));
   run.add(10, quick("/a", 1'900'000));
-  const WhySlow why = run.why();
+  const WhySlow why = why_of(run);
   CHECK(why.scope == WhySlow::Scope::OneRoute);
   CHECK(why.verdict == WhySlow::Verdict::Tail);
   CHECK(why.tail.typical.duration == Approx(1'000'000));
@@ -159,11 +144,11 @@ TEST_CASE("why: a route that is quick as a whole is held against itself", "[mode
 
 TEST_CASE("why: a route of fewer than twenty requests has no tail of its own", "[model][why]") {
   for (const int rare : {19, 20}) {
-    Run run;
+    WhyRun run;
     run.add(980, quick("/a"));
     run.add(rare - 7, quick("/rare"));
     run.add(7, locked("/rare"));
-    const WhySlow why = run.why();
+    const WhySlow why = why_of(run);
     CHECK(why.route.route == "/rare");
     CHECK(why.verdict == WhySlow::Verdict::Tail);
     CHECK(why.scope == (rare == 19 ? WhySlow::Scope::AllRequests : WhySlow::Scope::OneRoute));
@@ -173,14 +158,14 @@ TEST_CASE("why: a route of fewer than twenty requests has no tail of its own", "
 
 TEST_CASE("why: requests without a name, or beyond the limit of routes, are no route",
           "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(990, quick("/a"));
   Request request = locked("");
   request.method.clear();
   run.add(10, request);
-  CHECK(run.why().scope == WhySlow::Scope::AllRequests);
-  CHECK_FALSE(run.why().has_route());
-  Report report = run.take();
+  CHECK(why_of(run).scope == WhySlow::Scope::AllRequests);
+  CHECK_FALSE(why_of(run).has_route());
+  Report report = run.report();
   report.routes[1].route = "_OTHER";
   REQUIRE(report.routes[1].count == 10);
   CHECK(explain_slow(report).scope == WhySlow::Scope::AllRequests);
@@ -189,18 +174,18 @@ TEST_CASE("why: requests without a name, or beyond the limit of routes, are no r
 }
 
 TEST_CASE("why: with a threshold everything from it on is slow", "[model][why]") {
-  Run run;
+  WhyRun run;
   run.add(600, quick("/a"));
   run.add(300, spent({{Part::OnCpu, 100'000}, {Part::Disk, 25'000'000}}, "/b"));
   run.add(60, quick("/b"));
   run.add(40, locked("/a"));
-  const WhySlow slowest = run.why();
+  const WhySlow slowest = why_of(run);
   CHECK(slowest.route.route == "/a");
-  const WhySlow why = run.why({.slow_ns = 20'000'000});
+  const WhySlow why = why_of(run, {.slow_ns = 20'000'000});
   CHECK(why.route.route == "/b");
   CHECK(why.route_share == Approx(300.0 / 340));
   CHECK(why.scope == WhySlow::Scope::WholeRoute);
-  const WhySlow nothing = run.why({.slow_ns = 10'000'000'000});
+  const WhySlow nothing = why_of(run, {.slow_ns = 10'000'000'000});
   CHECK(nothing.verdict == WhySlow::Verdict::NothingSlow);
   CHECK(nothing.scope == WhySlow::Scope::AllRequests);
 }

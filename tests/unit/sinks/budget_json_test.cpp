@@ -2,10 +2,10 @@
 #include "sinks/budget_json.h"
 
 #include "sinks/report_json.h"
+#include "unit/model/why_run.h"
 #include "unit/sinks/check_jsonl.h"
 #include "unit/sinks/hostile.h"
 #include "unit/sinks/sample.h"
-#include "unit/sinks/why_run.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>

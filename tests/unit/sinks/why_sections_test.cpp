@@ -1,8 +1,8 @@
 // The table of causes and what gives way to what on small screens.
 #include "sinks/report.h"
 #include "sinks/sections.h"
+#include "unit/model/why_run.h"
 #include "unit/sinks/sample.h"
-#include "unit/sinks/why_run.h"
 
 #include <catch2/catch.hpp>
 

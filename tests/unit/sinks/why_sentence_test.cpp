@@ -1,8 +1,8 @@
 // The sentence, word for word: each rule of why_slow.h and why_sentence.h as a reader sees it.
 #include "sinks/why_sentence.h"
 
+#include "unit/model/why_run.h"
 #include "unit/sinks/hostile.h"
-#include "unit/sinks/why_run.h"
 
 #include <catch2/catch.hpp>
 
