@@ -35,6 +35,19 @@ Work* Ledger::active(std::uint64_t conn_id) const {
   return work != nullptr && work->active ? work : nullptr;
 }
 
+void Ledger::own(Thread& thread, std::uint64_t owner) const {
+  const Work* work = active(owner);
+  thread.owner = owner;
+  thread.owner_generation = work != nullptr ? work->generation : 0;
+}
+
+// The one that the thread works for, if that is still what it was: a later request of the same
+// connection may be another thread's.
+Work* Ledger::served_by(const Thread& thread) const {
+  Work* work = active(thread.owner);
+  return work != nullptr && work->generation == thread.owner_generation ? work : nullptr;
+}
+
 // A stretch of the thread counts for the connection that it worked for, if that one's account is at
 // this thread.
 void Ledger::charge(Thread& thread, const Stretch& stretch) {
@@ -58,7 +71,7 @@ void Ledger::add(Thread& thread, Ns end, Part part) {
 void Ledger::decide(Thread& thread, std::uint64_t owner) {
   thread.time.decide(owner);
   const Parts undecided = std::exchange(thread.undecided, {});
-  thread.owner = owner;
+  own(thread, owner);
   Work* work = active(owner);
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }
@@ -92,19 +105,19 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
     if (part == Part::Poll) decide(t, kNobody);
     add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
-    if (Work* work = active(t.owner); part == Part::Other && work != nullptr) {
+    if (Work* work = served_by(t); part == Part::Other && work != nullptr) {
       const Ns slept = t.time.last() - asleep_from;
       if (slept > work->other.ns) work->other = {slept, off.nr};
     }
     if (part == Part::Poll) {
       t.owner = kUndecided;
-      t.undecided_from = t.time.last();
+      t.undecided_from = t.polled = t.time.last();
     }
     by_futex = part == Part::Lock;
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
   if (!idle) return;
-  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
+  if (served_by(t) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
   if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from, by_futex);
 }
 
@@ -143,6 +156,22 @@ void Ledger::took_other_work(Thread& thread, const Work& work) {
   }
 }
 
+// For whom the thread works, as far as it can be known before its next call.
+Work* Ledger::worked_for(const Thread& thread) const {
+  if (Work* work = served_by(thread)) return work;
+  Work* latest = nullptr;
+  Ns at = thread.polled;
+  for (const Handed& handed : thread.handed) {
+    Work* work = active(handed.conn_id);
+    if (work == nullptr || work->generation != handed.generation || work->upto > handed.at)
+      continue;
+    if (handed.weak || handed.done || handed.at < at) continue;
+    latest = work;
+    at = handed.at;
+  }
+  return latest;
+}
+
 // In the place of an older one for the same connection, or else of the oldest.
 void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
@@ -158,7 +187,7 @@ void Ledger::hand(Thread& to, Handed handed) {
 }
 
 bool Ledger::has_work(const Thread& thread) const {
-  if (active(thread.owner) != nullptr) return true;
+  if (served_by(thread) != nullptr) return true;
   return std::any_of(thread.handed.begin(), thread.handed.end(), [&](const Handed& handed) {
     const Work* work = active(handed.conn_id);
     return work != nullptr && work->generation == handed.generation && !handed.weak && !handed.done;
@@ -174,16 +203,22 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
   const Ns at = to.time.last();
   const auto sums = from.time.sums_at(at);
   if (!sums) return;
-  const Work* served = active(to.owner);
+  const Work* served = served_by(to);
   const std::uint64_t owner = from.time.owner_at(at, from.owner);
-  if (const Work* work = active(owner); work != nullptr && work->tid == waker && !served) {
+  bool any = false;
+  const Work* work = active(owner);
+  if (work != nullptr && work->tid == waker && (!served || work == served)) {
     if (const auto time = time_at(*work, from, at)) {
       hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex});
     }
+    if (work == served) {  // it had made calls for the one that waited
+      any = true;
+      if (from.owner == owner) from.owner = kUndecided;
+      set_free(from, at, *sums, Free::HandedBack);
+    }
   }
-  bool any = false;
   for (Handed& held : from.handed) {
-    const Work* work = active(held.conn_id);
+    work = active(held.conn_id);
     if (work == nullptr || work->generation != held.generation || held.at > at) continue;
     if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
@@ -204,7 +239,7 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
 // took the work when it had handed back something else, and until then the pool was busy. One that
 // answers by itself has woken `to` by leaving a lock.
 void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
-  const Work& work = *active(to.owner);
+  const Work& work = *served_by(to);
   const Ns at = to.time.last();
   const Ns taken = std::max(from.free_since, asleep_from);
   if (from.free_by != Free::HandedBack || taken > at) return;
@@ -306,9 +341,13 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     set_free(t, at, t.time.sums(), Free::Woken);
   }
   const bool asks = work.role == Role::Client;
-  const bool for_current = asks && begins && active(t.owner) != nullptr;
-  const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
-  const bool undecided = active(t.owner) == nullptr;
+  // Whoever asked for the connection begins its first exchange, too, in whatever turn of a loop.
+  const bool connected = work.connecting && work.counted && active(work.serves) != nullptr;
+  const Work* current = asks && begins && !connected ? worked_for(t) : nullptr;
+  const std::uint64_t owner = current != nullptr ? current->conn_id
+                              : asks             ? work.serves
+                                                 : work.conn_id;
+  const bool undecided = served_by(t) == nullptr;
   t.coming_from = undecided ? t.undecided_from : at;
   if (undecided) decide(t, owner);
   add(t, at, Part::OnCpu);
@@ -345,10 +384,10 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool ma
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
   if (asks && !outstanding) release(work, true);
-  t.owner = active(owner) != nullptr && !may_be_over ? owner : kUndecided;
+  own(t, active(owner) != nullptr && !may_be_over ? owner : kUndecided);
   if (t.owner != kUndecided) return;
   t.undecided_from = t.time.last();
-  set_free(t, t.time.last(), t.time.sums(), Free::Answered);
+  if (!asks) set_free(t, t.time.last(), t.time.sums(), Free::Answered);
 }
 
 // --- calls that the target makes ---
@@ -398,9 +437,10 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   if (found == threads_.end()) return;
   Thread& t = found->second;
   const Ns at = connect.hdr.ts_ns;
-  const std::uint64_t owner = t.owner;
-  Work* served = active(owner);
+  Work* served = worked_for(t);
   if (served == nullptr) return;
+  const std::uint64_t owner = served->conn_id;
+  if (served_by(t) != served) decide(t, owner);
   add(t, at, Part::OnCpu);
   advance(*served, t, at);
   ++served->downstream_open;

@@ -83,9 +83,11 @@ class Ledger {
     std::uint32_t tid = 0;
     ThreadTime time;
     std::uint64_t owner = kUndecided;  // for whom it works since its last call
+    std::uint32_t owner_generation = 0;
     Parts undecided;
     Ns undecided_from = 0;  // what it did since then is told by its next call
     Ns coming_from = 0;     // since then it was on its way to its last call
+    Ns polled = 0;          // when it last woke up with events
     Ns free_since = 0;      // free for other work
     Free free_by = Free::Woken;
     Parts free_sums;
@@ -102,10 +104,13 @@ class Ledger {
 
   Thread& thread(std::uint32_t tid);
   Work* active(std::uint64_t conn_id) const;
+  void own(Thread& thread, std::uint64_t owner) const;
+  [[nodiscard]] Work* served_by(const Thread& thread) const;
   void charge(Thread& thread, const Stretch& stretch);
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
+  [[nodiscard]] Work* worked_for(const Thread& thread) const;
   static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
   void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
