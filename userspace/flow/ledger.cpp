@@ -103,6 +103,7 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
   if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
+    if (part == Part::Poll || part == Part::Client) t.failed_calls = 0;  // for nobody
     if (part == Part::Poll) decide(t, kNobody);
     add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
     if (Work* work = served_by(t); part == Part::Other && work != nullptr) {
@@ -353,11 +354,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   add(t, at, Part::OnCpu);
   Work* served = asks ? active(owner) : &work;
   if (served == nullptr) return;
-  if (t.failed_calls > 0) {
-    served->account.failed_calls += std::exchange(t.failed_calls, 0);
-    served->failed_call = t.failed_call;
-    served->failed_error = t.failed_error;
-  }
+  count_failed(t, *served);
   if (!served->active) {
     took_other_work(t, *served);
     served->active = true;
@@ -476,6 +473,14 @@ void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
   t.failed_calls += errors.count;
   t.failed_call = errors.nr;
   t.failed_error = errors.error;
+  if (Work* work = worked_for(t)) count_failed(t, *work);
+}
+
+void Ledger::count_failed(Thread& thread, Work& work) {
+  if (thread.failed_calls == 0) return;
+  work.account.failed_calls += std::exchange(thread.failed_calls, 0);
+  work.failed_call = thread.failed_call;
+  work.failed_error = thread.failed_error;
 }
 
 std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,

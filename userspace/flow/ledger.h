@@ -111,6 +111,7 @@ class Ledger {
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
   [[nodiscard]] Work* worked_for(const Thread& thread) const;
+  static void count_failed(Thread& thread, Work& work);
   static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
   void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
