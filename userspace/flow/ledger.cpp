@@ -173,6 +173,33 @@ Work* Ledger::worked_for(const Thread& thread) const {
   return latest;
 }
 
+// For whom the thread begins a call to somebody. A loop that a timer woke works for the only
+// request that it has outstanding, if that waits for nothing else; of several, nobody knows for
+// which.
+Work* Ledger::caller(const Thread& thread) const {
+  if (Work* work = worked_for(thread)) return work;
+  if (thread.polled == 0 || thread.outstanding != 1) return nullptr;
+  Work* work = active(thread.outstanding_ids);
+  if (work == nullptr || work->tid != thread.tid) return nullptr;
+  const bool waits = work->downstream_open > 0 || work->sending || work->receiving;
+  return waits ? nullptr : work;
+}
+
+// The account of the connection's requests is kept at this thread; 0: none is outstanding.
+void Ledger::keep_at(Work& work, std::uint32_t tid) {
+  if (work.kept_at == tid) return;
+  if (const auto found = threads_.find(work.kept_at); found != threads_.end()) {
+    Thread& before = found->second;
+    if (before.outstanding > 0) --before.outstanding;
+    before.outstanding_ids = before.outstanding > 0 ? before.outstanding_ids ^ work.conn_id : 0;
+  }
+  work.kept_at = tid;
+  if (tid == 0) return;
+  Thread& now = thread(tid);
+  ++now.outstanding;
+  now.outstanding_ids ^= work.conn_id;
+}
+
 // In the place of an older one for the same connection, or else of the oldest.
 void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
@@ -329,6 +356,7 @@ void Ledger::advance(Work& work, Thread& thread, Ns at) {
   work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
   work.downstream_ended = 0;
   work.tid = thread.tid;
+  keep_at(work, thread.tid);
   work.upto = std::max(work.upto, at);
   work.own = {};
   work.then = thread.time.sums();
@@ -344,7 +372,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   const bool asks = work.role == Role::Client;
   // Whoever asked for the connection begins its first exchange, too, in whatever turn of a loop.
   const bool connected = work.connecting && work.counted && active(work.serves) != nullptr;
-  const Work* current = asks && begins && !connected ? worked_for(t) : nullptr;
+  const Work* current = asks && begins && !connected ? caller(t) : nullptr;
   const std::uint64_t owner = current != nullptr ? current->conn_id
                               : asks             ? work.serves
                                                  : work.conn_id;
@@ -360,6 +388,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     served->active = true;
     ++served->generation;
     served->tid = tid;
+    keep_at(*served, tid);
     served->upto = at;
     served->own = {};
     served->then = t.time.sums();
@@ -380,6 +409,7 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool ma
   const bool asks = work.role == Role::Client;
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
+  if (!work.active || may_be_over) keep_at(work, 0);
   if (asks && !outstanding) release(work, true);
   own(t, active(owner) != nullptr && !may_be_over ? owner : kUndecided);
   if (t.owner != kUndecided) return;
@@ -434,7 +464,7 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   if (found == threads_.end()) return;
   Thread& t = found->second;
   const Ns at = connect.hdr.ts_ns;
-  Work* served = worked_for(t);
+  Work* served = caller(t);
   if (served == nullptr) return;
   const std::uint64_t owner = served->conn_id;
   if (served_by(t) != served) decide(t, owner);
@@ -465,6 +495,7 @@ void Ledger::on_connect_failed(std::uint64_t conn_id) {
 void Ledger::on_conn_end(Work& work) {
   release(work, false);
   work.active = false;
+  keep_at(work, 0);
 }
 
 void Ledger::on_call_errors(const tw_ev_call_errors& errors) {

@@ -85,10 +85,12 @@ class Ledger {
     std::uint64_t owner = kUndecided;  // for whom it works since its last call
     std::uint32_t owner_generation = 0;
     Parts undecided;
-    Ns undecided_from = 0;  // what it did since then is told by its next call
-    Ns coming_from = 0;     // since then it was on its way to its last call
-    Ns polled = 0;          // when it last woke up with events
-    Ns free_since = 0;      // free for other work
+    std::uint32_t outstanding = 0;      // connections whose accounts are kept here
+    std::uint64_t outstanding_ids = 0;  // all of them, by exclusive or: the one if it is one
+    Ns undecided_from = 0;              // what it did since then is told by its next call
+    Ns coming_from = 0;                 // since then it was on its way to its last call
+    Ns polled = 0;                      // when it last woke up with events
+    Ns free_since = 0;                  // free for other work
     Free free_by = Free::Woken;
     Parts free_sums;
     std::array<Handed, kHanded> handed;
@@ -111,6 +113,8 @@ class Ledger {
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
   [[nodiscard]] Work* worked_for(const Thread& thread) const;
+  [[nodiscard]] Work* caller(const Thread& thread) const;
+  void keep_at(Work& work, std::uint32_t tid);
   static void count_failed(Thread& thread, Work& work);
   static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
