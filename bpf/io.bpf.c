@@ -103,15 +103,19 @@ static __always_inline void await_ack(struct sock *sk, struct tw_conn *conn)
 }
 
 /*
- * Does the socket wait for its peer to take some bytes? Unix sockets do not take that flag back when
- * the peer has; less than a quarter in use is when poll(2) calls them writable again.
+ * Does the socket wait for its peer to take some bytes? What has just fitted may have filled it: only
+ * a send that moves nothing, of which nothing is told, sets the flag then. Unix sockets do not take
+ * it back when the peer has taken some; less than a quarter in use is when poll(2) calls them
+ * writable again.
  */
 static __always_inline bool is_full(struct sock *sk, struct tw_conn *conn)
 {
-	if (!(tw_socket_flags(sk) & (1 << SOCK_NOSPACE)))
-		return false;
-	return conn->family != TW_AF_UNIX ||
-	       TW_SK(sk, sk_wmem_alloc.refs.counter) > (TW_SK(sk, sk_sndbuf) >> 2);
+	bool no_space = tw_socket_flags(sk) & (1 << SOCK_NOSPACE);
+	int limit = TW_SK(sk, sk_sndbuf);
+
+	if (conn->family != TW_AF_UNIX)
+		return no_space || TW_SK(sk, sk_wmem_queued) >= limit;
+	return TW_SK(sk, sk_wmem_alloc.refs.counter) > (no_space ? limit >> 2 : limit);
 }
 
 /* The send call has returned but no lock is held: two threads may be here for one socket. */

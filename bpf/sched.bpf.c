@@ -238,6 +238,8 @@ static __always_inline void arrive(struct tw_task *t, __u64 now_ns)
 	if (t->state == TW_TASK_ENDED)
 		return;
 	charge(t, now_ns, TW_TASK_ON_CPU);
+	if (t->failed_calls) /* before it slept, and perhaps for somebody else than after */
+		tw_task_send_failed(t);
 	send_off_cpu(t, now_ns);
 	t->off.waker_tid = 0;
 }

@@ -242,6 +242,7 @@ struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	int sk_sndbuf;
+	int sk_wmem_queued;
 	refcount_t sk_wmem_alloc;
 	__u16 sk_type;
 	__u16 sk_protocol;

@@ -35,12 +35,16 @@ bool send_answer(int fd, const Answer& answer, Record& record, Spent& spent) {
     first.append(left, '0');
     left = 0;
   }
+  const Watch first_watch;
   if (!send_all(fd, first, record.written)) return false;
+  spent.late_run_queue = first_watch.stop().run_queue;
   while (left > 0) {
     const std::string_view piece = answer_piece(left);
-    const Ns begin = now_ns();
+    const Watch watch;
     if (!send_all(fd, piece, record.written)) return false;
-    spent[Part::Client] += now_ns() - begin;
+    const Took took = watch.stop();
+    spent[Part::Client] += took;
+    spent.late_run_queue = took.run_queue;
     left -= piece.size();
   }
   return true;

@@ -51,13 +51,13 @@ bool Down::exchange(Peer& peer, std::string_view request) {
   return reader.status() == 200;
 }
 
-std::optional<Ns> Down::call(Ns length, std::string_view id, bool new_connection) {
+std::optional<Took> Down::call(Ns length, std::string_view id, bool new_connection) {
   const std::string request = down_request(length, id);
   auto peer = peers_.take();
   if (new_connection) peer->hang_up();
-  const Ns begin = now_ns();
+  const Watch watch;
   const bool answered = exchange(*peer, request);
-  const Ns took = now_ns() - begin;
+  const Took took = watch.stop();
   if (new_connection || !answered) peer->hang_up();
   peers_.give_back(std::move(peer));
   return answered ? std::optional(took) : std::nullopt;

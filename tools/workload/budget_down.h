@@ -2,7 +2,7 @@
 // call is shared with the event loop, which sends it without blocking.
 #pragma once
 
-#include "clock.h"
+#include "budget_use.h"
 #include "socket.h"
 #include "spare.h"
 
@@ -25,7 +25,7 @@ class Down {
 
   /// Asks over a kept connection (or a new one, which is then closed) and reads the whole answer.
   /// Returns how long that took, a connect included; nothing if there was no answer.
-  std::optional<Ns> call(Ns length, std::string_view id, bool new_connection);
+  std::optional<Took> call(Ns length, std::string_view id, bool new_connection);
 
  private:
   struct Peer;

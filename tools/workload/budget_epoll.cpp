@@ -49,11 +49,12 @@ void Loop::serve(Address address) {
 
 void Loop::turn() {
   epoll_event events[64];
-  const Ns begin = now_ns();
-  worked_ += begin - turn_begin_;
+  const Watch watch;
+  worked_ += watch.begin() - turn_begin_;
   const int count = epoll_wait(epoll_, events, static_cast<int>(std::size(events)), -1);
-  turn_begin_ = now_ns();
-  idled_ += turn_begin_ - begin;
+  last_idle_ = watch.stop();
+  turn_begin_ = watch.begin() + last_idle_.wall;
+  idled_ += last_idle_;
   for (int i = 0; i < count; ++i)
     on_event(*static_cast<Source*>(events[i].data.ptr), events[i].events);
   dead_.clear();
@@ -121,12 +122,12 @@ void Loop::watch(int fd, Source& source, std::uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.ptr = &source;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0) return;
-  if (errno != EEXIST || epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) die("epoll_ctl");
+  const bool is_new = watched_.insert(fd).second;  // asked of epoll it would be a call that fails
+  if (epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0) die("epoll_ctl");
 }
 
 void Loop::unwatch(int fd) {
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  if (watched_.erase(fd) != 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
 void Loop::forget(LoopConnection& connection) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace workload {
@@ -40,7 +41,9 @@ class Loop {
   Channel& way_back(Step::Kind pool);
   /// Since the loop began, with what the current turn has worked so far.
   [[nodiscard]] Ns worked(Ns now) const { return worked_ + (now - turn_begin_); }
-  [[nodiscard]] Ns idled() const { return idled_; }
+  [[nodiscard]] Took idled() const { return idled_; }
+  /// Before this turn.
+  [[nodiscard]] const Took& last_idle() const { return last_idle_; }
 
   Steps& steps;
   Pool& pool;
@@ -64,12 +67,14 @@ class Loop {
   Channel pipe_{Channel::Kind::Pipe};
   Channel unix_{Channel::Kind::Unix};
   Source returned_[3];
+  std::unordered_set<int> watched_;
   std::multimap<Ns, LoopConnection*> sleepers_;
   std::unordered_map<LoopConnection*, std::unique_ptr<LoopConnection>> connections_;
   std::vector<std::unique_ptr<LoopConnection>> dead_;
   Ns turn_begin_ = 0;
   Ns worked_ = 0;
-  Ns idled_ = 0;
+  Took idled_;
+  Took last_idle_;
 };
 
 }  // namespace workload

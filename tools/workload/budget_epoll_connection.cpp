@@ -59,7 +59,7 @@ void LoopConnection::on_down() {
 
 void LoopConnection::on_returned() {
   begin_turn();
-  job_->record.returned = now_ns() - job_->moved;
+  job_->record.returned = moved_in(job_->moved, loop_.last_idle());
   record_ = std::move(job_->record);
   const bool done = job_->done;
   job_.reset();
@@ -105,7 +105,7 @@ void LoopConnection::start(const Request& request) {
   own_ns_ = 0;
   in_turn_ = true;
   turn_begin_ = request.read_first;
-  turn_use_ = Use::of_this_thread();
+  turn_use_ = begin_use_ = Use::of_this_thread();
   worked_before_ = loop_.worked(request.read_first);
   idled_before_ = loop_.idled();
   const auto plan = parse_budget_plan(request.target);
@@ -211,7 +211,7 @@ void LoopConnection::write_some() {
       out_ = answer_piece(out_left_);
       out_left_ -= out_.size();
     }
-    const Ns begin = now_ns();
+    const Watch watch;
     const ssize_t size = send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
     if (size < 0 && errno == EAGAIN) {
       leave(State::Writing);
@@ -224,7 +224,8 @@ void LoopConnection::write_some() {
       return;
     }
     if (size > 0) {
-      record_.written.add(begin, static_cast<std::uint64_t>(size));
+      record_.written.add(watch.begin(), static_cast<std::uint64_t>(size));
+      record_.own.late_run_queue = watch.stop().run_queue;
       out_.erase(0, static_cast<std::size_t>(size));
     }
   }
@@ -259,7 +260,9 @@ void LoopConnection::end_turn(Ns now) {
   if (!in_turn_) return;
   in_turn_ = false;
   own_ns_ += now - turn_begin_;
-  record_.own.use += Use::of_this_thread() - turn_use_;
+  const Use now_use = Use::of_this_thread();
+  record_.own.use += now_use - turn_use_;
+  record_.loop = now_use - begin_use_;
 }
 
 void LoopConnection::leave(State next) {

@@ -43,7 +43,7 @@ class LoopConnection {
   void end_turn(Ns now);
   void leave(State next);  // the request waits from now on
   void account(Ns now);
-  Ns waited() const { return now_ns() - wait_begin_; }
+  Took waited() const { return {.wall = now_ns() - wait_begin_}; }
 
   Loop& loop_;
   int fd_;
@@ -65,9 +65,10 @@ class LoopConnection {
   bool in_turn_ = false;
   Ns turn_begin_ = 0;
   Use turn_use_;
+  Use begin_use_;
   Ns own_ns_ = 0;         // wall time of its own turns
   Ns worked_before_ = 0;  // by the loop, when the request was read
-  Ns idled_before_ = 0;
+  Took idled_before_;
   AsyncDown down_;
   std::unique_ptr<Job> job_;
   std::string out_;

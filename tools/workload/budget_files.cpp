@@ -65,13 +65,14 @@ Files::~Files() {
 Files::Synced Files::write_and_sync(std::uint64_t size) {
   auto file = written_.take();
   file->bytes.resize(size, 'w');
-  const Ns begin = now_ns();
+  const Watch write_watch;
   if (pwrite(file->fd, file->bytes.data(), size, 0) != static_cast<ssize_t>(size)) die("pwrite");
-  const Ns written = now_ns();
+  const Took write = write_watch.stop();
+  const Watch sync_watch;
   if (fsync(file->fd) != 0) die("fsync");
-  const Ns synced = now_ns();
+  const Took sync = sync_watch.stop();
   written_.give_back(std::move(file));
-  return {.write = written - begin, .sync = synced - written};
+  return {.write = write, .sync = sync};
 }
 
 // Each region is used once; when all have been, all are forgotten at once.
@@ -86,29 +87,29 @@ std::uint64_t Files::next_cold(std::uint64_t size) {
   return at;
 }
 
-Ns Files::read_cold(std::uint64_t size) {
+Took Files::read_cold(std::uint64_t size) {
   size = std::min(size, cold_bytes_);
   thread_local std::vector<char> bytes;
   bytes.resize(std::max(bytes.size(), size));
   const auto at = static_cast<off_t>(next_cold(size));
-  const Ns begin = now_ns();
+  const Watch watch;
   if (pread(cold_, bytes.data(), size, at) != static_cast<ssize_t>(size)) die("pread");
-  return now_ns() - begin;
+  return watch.stop();
 }
 
-Ns Files::fault_cold(std::uint64_t size) {
+Took Files::fault_cold(std::uint64_t size) {
   size = std::min(size, cold_bytes_);
   const auto at = static_cast<off_t>(next_cold(size));
   void* map = mmap(nullptr, size, PROT_READ, MAP_SHARED, cold_, at);
   if (map == MAP_FAILED) die("mmap");
   madvise(map, size, MADV_RANDOM);  // one fault a page
   const auto* bytes = static_cast<const volatile char*>(map);
-  const Ns begin = now_ns();
+  const Watch watch;
   for (std::uint64_t i = 0; i < size; i += kPage)
     (void)bytes[i];
-  const Ns end = now_ns();
+  const Took took = watch.stop();
   munmap(map, size);
-  return end - begin;
+  return took;
 }
 
 }  // namespace workload

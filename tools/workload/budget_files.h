@@ -2,7 +2,7 @@
 // the page cache. The times are those of the disk, measured here.
 #pragma once
 
-#include "clock.h"
+#include "budget_use.h"
 #include "spare.h"
 
 #include <atomic>
@@ -21,16 +21,16 @@ class Files {
   Files& operator=(const Files&) = delete;
 
   struct Synced {
-    Ns write = 0;
-    Ns sync = 0;
+    Took write;
+    Took sync;
   };
   /// Writes `size` bytes and waits until the disk has them.
   Synced write_and_sync(std::uint64_t size);
   /// Reads `size` bytes that are not in the page cache. Returns how long the read took.
-  Ns read_cold(std::uint64_t size);
+  Took read_cold(std::uint64_t size);
   /// Maps `size` bytes that are not in the page cache and touches each page: major faults. Returns
   /// how long the touching took.
-  Ns fault_cold(std::uint64_t size);
+  Took fault_cold(std::uint64_t size);
 
  private:
   struct File;

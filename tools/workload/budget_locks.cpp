@@ -67,13 +67,13 @@ void LockStation::help() {
   }
 }
 
-Ns LockStation::wait_for(Ns length) {
+Took LockStation::wait_for(Ns length) {
   held_.wait(false);  // only when the one before has just left
   length_ = length;
   asked_.release();
-  const Ns begin = now_ns();
+  const Watch watch;
   lock(caller_file_);
-  const Ns waited = now_ns() - begin;
+  const Took waited = watch.stop();
   unlock(caller_file_);
   taken_back_.release();
   return waited;

@@ -2,7 +2,7 @@
 // lock whenever nobody waits for it, so that the one who comes really sleeps in the kernel.
 #pragma once
 
-#include "clock.h"
+#include "budget_use.h"
 
 #include <atomic>
 #include <cstdint>
@@ -23,7 +23,7 @@ class LockStation {
 
   /// Takes the lock, which the helper holds for `length` from now on. Returns how long the call
   /// that took it really lasted. One caller at a time.
-  Ns wait_for(Ns length);
+  Took wait_for(Ns length);
 
  private:
   void help();

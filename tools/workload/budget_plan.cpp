@@ -17,6 +17,7 @@ constexpr StepWord kWords[] = {
     {"fault", Step::Kind::Fault, Argument::Size},             // the same by major page faults
     {"down", Step::Kind::Down, Argument::Duration},           // call another server that sleeps
     {"down_new", Step::Kind::DownNew, Argument::Duration},    // the same over a new connection
+    {"fail", Step::Kind::Fail, Argument::Count},              // so many system calls fail
     {"size", Step::Kind::Size, Argument::Size},               // a body of so many bytes
     {"slow", Step::Kind::Slow, Argument::Size},               // the same, in pieces
     {"pool_cond", Step::Kind::PoolCond, Argument::None},      // the rest is the pool's: handed over

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <string>
@@ -32,6 +33,11 @@ std::uint64_t read_word(int fd) {
 }
 
 }  // namespace
+
+Took moved_in(Ns moved, const Took& waited) {
+  const Ns wall = now_ns() - moved;
+  return {.wall = wall, .run_queue = std::min(wall, waited.run_queue)};
+}
 
 Channel::Kind channel_kind(Step::Kind kind) {
   if (kind == Step::Kind::PoolPipe) return Channel::Kind::Pipe;
@@ -117,13 +123,17 @@ void Pool::hand_over(Step::Kind kind, Job* job) {
 
 void Pool::work(Channel& jobs) {
   prctl(PR_SET_TIMERSLACK, 1);
-  while (true)
-    serve(*jobs.receive());
+  while (true) {
+    const Watch watch;
+    Job* job = jobs.receive();
+    serve(*job, watch.begin(), watch.stop());
+  }
 }
 
-void Pool::serve(Job& job) {
+void Pool::serve(Job& job, Ns waiting_since, const Took& waited) {
   Record& record = job.record;
-  record.handed = now_ns() - job.moved;
+  record.handed = moved_in(job.moved, waited);
+  record.handed_busy = waiting_since > job.moved ? waiting_since - job.moved : 0;
   record.pool_tid = gettid();
   const Use begin = Use::of_this_thread();
   job.done = steps_.run(job.steps, record.id, record.pooled);

@@ -59,6 +59,9 @@ class Channel {
   std::deque<Job*> queue_;
 };
 
+/// From `moved` until now; `waited`: what whoever took it over had waited for it.
+Took moved_in(Ns moved, const Took& waited);
+
 Channel::Kind channel_kind(Step::Kind kind);
 
 class Pool {
@@ -71,7 +74,7 @@ class Pool {
 
  private:
   [[noreturn]] void work(Channel& jobs);
-  void serve(Job& job);
+  void serve(Job& job, Ns waiting_since, const Took& waited);
 
   Steps& steps_;
   const TruthFile& truth_;

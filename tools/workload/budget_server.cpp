@@ -16,12 +16,17 @@
 //       from the parsed request to the last write (with reply_pool: to the hand-over)
 //   lock file_lock sleep disk file_write page_fault downstream client    wall time around the
 //       calls, where there was any; disk is fsync or read, client the send calls after the first
+//   lock_cpu lock_run_queue ...     how much of that the thread ran, and was runnable and did not
+//   failed      system calls that failed, of /fail/N
 //   others idle     (epoll) from read_first to write_last, or to the hand-over with reply_pool: the
-//       loop handled other requests; it had nothing to do. There sleep, downstream and client are
-//       from the start of the wait to the loop's going on with the request, and cpu ... are those
-//       of its own turns
+//       loop handled other requests; it had nothing to do (with idle_cpu and idle_run_queue). There
+//       sleep, downstream and client are from the start of the wait to the loop's going on with the
+//       request, cpu ... are those of its own turns, and loop_cpu and loop_run_queue those of the
+//       loop's thread all the while
 //   pool pool_tid handed [returned] pool_cpu ... pool_client     what the pool thread did; handed
-//       is from before the hand-over to its start, returned the same on the way back
+//       is from before the hand-over to its start, returned the same on the way back (both with
+//       _run_queue of the thread that took it over), handed_busy what of it the pool thread spent
+//       on other requests. cpu and run_queue of the owner do not go on meanwhile
 // id is x-request-id, or "-". A request that waits for a lock has, in lock, the time in the call
 // that took it: a helper thread holds it for as long as the path says.
 #include "budget_epoll.h"

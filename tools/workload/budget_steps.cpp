@@ -1,6 +1,11 @@
 // Steps that take time. See the header.
 #include "budget_steps.h"
 
+#include "socket.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace workload {
 namespace {
 
@@ -14,10 +19,20 @@ void burn(Ns length) {
   }
 }
 
-Ns sleep_for(Ns length) {
-  const Ns begin = now_ns();
-  sleep_until(begin + length);
-  return now_ns() - begin;
+Took sleep_for(Ns length) {
+  const Watch watch;
+  sleep_until(watch.begin() + length);
+  return watch.stop();
+}
+
+// Calls that fail, and as many that tell nothing by failing: nobody counts a file that is not
+// there.
+void fail(std::uint64_t count, Spent& spent) {
+  static const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (write(full, "x", 1) < 0) ++spent.failed;
+    if (open("/nowhere", O_RDONLY | O_CLOEXEC) >= 0) die("/nowhere");
+  }
 }
 
 Spare<LockStation> stations(LockStation::Kind kind) {
@@ -55,6 +70,9 @@ bool Steps::run_one(const Step& step, std::string_view id, Spent& spent) {
     case Step::Kind::Hold:
       hold(step.length, spent);
       return true;
+    case Step::Kind::Fail:
+      fail(step.count, spent);
+      return true;
     case Step::Kind::Down:
     case Step::Kind::DownNew:
       return call_down(step, id, spent);
@@ -70,16 +88,16 @@ void Steps::wait_for_lock(Spare<LockStation>& stations, Part part, Ns length, Sp
 }
 
 void Steps::hold(Ns length, Spent& spent) {
-  const Ns begin = now_ns();
+  const Watch watch;
   const std::lock_guard lock(shared_);
-  spent[Part::Lock] += now_ns() - begin;
+  spent[Part::Lock] += watch.stop();
   spent[Part::Sleep] += sleep_for(length);
 }
 
 bool Steps::call_down(const Step& step, std::string_view id, Spent& spent) {
   if (!down_) return false;
   const auto took = down_->call(step.length, id, step.kind == Step::Kind::DownNew);
-  spent[Part::Downstream] += took.value_or(0);
+  spent[Part::Downstream] += took.value_or(Took{});
   return took.has_value();
 }
 

@@ -30,13 +30,17 @@ int another(int fd) {
   return copy;
 }
 
-// Waits for the pool, which leaves its part in the record. False: a step could not be done.
-bool let_pool_work(Pool& pool, const BudgetPlan& plan, Record& record) {
+// Waits for the pool, which leaves its part in the record. Its own part, which began at `begin`,
+// ends with the hand-over and begins again. False: a step could not be done.
+bool let_pool_work(Pool& pool, const BudgetPlan& plan, Record& record, Use& begin) {
   auto back = ways_back(*plan.pool).take();
+  record.own.use = Use::of_this_thread() - begin;
   Job job{.record = std::move(record), .steps = plan.pooled, .back = back.get()};
   pool.hand_over(*plan.pool, &job);
+  const Watch watch;
   back->receive();
-  job.record.returned = now_ns() - job.moved;
+  job.record.returned = moved_in(job.moved, watch.stop());
+  begin = Use::of_this_thread();
   record = std::move(job.record);
   ways_back(*plan.pool).give_back(std::move(back));
   return job.done;
@@ -48,7 +52,7 @@ bool serve_one(Connection& connection,
                Steps& steps,
                Pool& pool,
                const TruthFile& truth) {
-  const Use begin = Use::of_this_thread();
+  Use begin = Use::of_this_thread();
   Record record = record_of(request);
   const auto plan = parse_budget_plan(request.target);
   Answer answer{.keep_alive = request.keep_alive};
@@ -66,10 +70,10 @@ bool serve_one(Connection& connection,
     pool.hand_over(*plan->pool, job.release());
     return request.keep_alive;
   }
-  if (plan && plan->pool && done) done = let_pool_work(pool, *plan, record);
+  if (plan && plan->pool && done) done = let_pool_work(pool, *plan, record, begin);
   record.status = !plan ? 404 : done ? 200 : 503;
   const bool sent = send_answer(connection.fd(), answer, record, record.own);
-  record.own.use = Use::of_this_thread() - begin;
+  record.own.use += Use::of_this_thread() - begin;
   truth.write(record);
   return sent && request.keep_alive;
 }

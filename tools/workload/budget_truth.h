@@ -2,6 +2,7 @@
 // budget_server.cpp describes the lines. Knows nothing of how a server comes to spend it.
 #pragma once
 
+#include "budget_use.h"
 #include "connection.h"
 
 #include <sys/types.h>
@@ -12,7 +13,6 @@
 
 namespace workload {
 
-/// Each is wall time around the calls that cause it.
 enum class Part : std::uint8_t {
   Lock,
   FileLock,
@@ -25,23 +25,14 @@ enum class Part : std::uint8_t {
   Count
 };
 
-/// What the kernel counts for the calling thread.
-struct Use {
-  Ns cpu = 0;        // CLOCK_THREAD_CPUTIME_ID
-  Ns run_queue = 0;  // runnable and not running (schedstat; 0 where the kernel has none)
-  std::uint64_t switches = 0;
-  std::uint64_t preempted = 0;
-  std::uint64_t major_faults = 0;
-
-  static Use of_this_thread();
-};
-Use operator-(const Use& end, const Use& begin);
-void operator+=(Use& sum, const Use& more);
-
 struct Spent {
   Use use;
-  std::array<Ns, static_cast<std::size_t>(Part::Count)> parts{};
-  Ns& operator[](Part part) { return parts[static_cast<std::size_t>(part)]; }
+  std::array<Took, static_cast<std::size_t>(Part::Count)> parts{};
+  std::uint64_t failed = 0;  // system calls
+  // Of the use, in the last write: that wakes the client, who may take the CPU at once, and what a
+  // tracer sees of the request ends within the call.
+  Ns late_run_queue = 0;
+  Took& operator[](Part part) { return parts[static_cast<std::size_t>(part)]; }
 };
 
 struct Record {
@@ -56,12 +47,14 @@ struct Record {
   // an event loop only, between read_first and write_last
   bool in_loop = false;
   Ns others = 0;  // the loop handled other requests
-  Ns idle = 0;    // the loop waited for events
+  Took idle;      // the loop waited for events
+  Use loop;       // of the loop's thread, whomever it worked for
   // handed to a pool only
   std::string pool;
   pid_t pool_tid = 0;
-  Ns handed = 0;    // from just before the hand-over to the pool thread's start
-  Ns returned = 0;  // from just before the pool thread gave it back to its owner's going on
+  Took handed;         // from just before the hand-over to the pool thread's start
+  Ns handed_busy = 0;  // of that, the pool thread was still at work for others
+  Took returned;       // from just before the pool thread gave it back to its owner's going on
   Spent pooled;
 };
 

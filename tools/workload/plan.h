@@ -35,6 +35,7 @@ struct Step {
     Fault,
     Down,
     DownNew,
+    Fail,
     Slow,
     PoolCond,
     PoolPipe,

@@ -242,6 +242,10 @@ bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
 void Conn::on_data(const DataView& data, ParseOutput& out) {
   const bool out_dir = data->dir == TW_DIR_OUT;
   const bool first_piece = (data->flags & TW_DATA_CONT) == 0;
+  if (mode_ == Mode::Ignored && facts_.role == Role::Unknown) {  // between threads: work goes on
+    take(data, out);
+    return;
+  }
   // Where nobody knows the protocol, an answer is over when the next question comes.
   const bool asks_unknown = protocol_ == nullptr && facts_.role == Role::Client;
   if (first_piece) {

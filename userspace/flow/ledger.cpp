@@ -35,6 +35,19 @@ Work* Ledger::active(std::uint64_t conn_id) const {
   return work != nullptr && work->active ? work : nullptr;
 }
 
+void Ledger::own(Thread& thread, std::uint64_t owner) const {
+  const Work* work = active(owner);
+  thread.owner = owner;
+  thread.owner_generation = work != nullptr ? work->generation : 0;
+}
+
+// The one that the thread works for, if that is still what it was: a later request of the same
+// connection may be another thread's.
+Work* Ledger::served_by(const Thread& thread) const {
+  Work* work = active(thread.owner);
+  return work != nullptr && work->generation == thread.owner_generation ? work : nullptr;
+}
+
 // A stretch of the thread counts for the connection that it worked for, if that one's account is at
 // this thread.
 void Ledger::charge(Thread& thread, const Stretch& stretch) {
@@ -58,7 +71,7 @@ void Ledger::add(Thread& thread, Ns end, Part part) {
 void Ledger::decide(Thread& thread, std::uint64_t owner) {
   thread.time.decide(owner);
   const Parts undecided = std::exchange(thread.undecided, {});
-  thread.owner = owner;
+  own(thread, owner);
   Work* work = active(owner);
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }
@@ -90,21 +103,22 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
   if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
+    if (part == Part::Poll || part == Part::Client) t.failed_calls = 0;  // for nobody
     if (part == Part::Poll) decide(t, kNobody);
     add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
-    if (Work* work = active(t.owner); part == Part::Other && work != nullptr) {
+    if (Work* work = served_by(t); part == Part::Other && work != nullptr) {
       const Ns slept = t.time.last() - asleep_from;
       if (slept > work->other.ns) work->other = {slept, off.nr};
     }
     if (part == Part::Poll) {
       t.owner = kUndecided;
-      t.undecided_from = t.time.last();
+      t.undecided_from = t.polled = t.time.last();
     }
     by_futex = part == Part::Lock;
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
   if (!idle) return;
-  if (active(t.owner) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
+  if (served_by(t) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
   if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from, by_futex);
 }
 
@@ -143,6 +157,49 @@ void Ledger::took_other_work(Thread& thread, const Work& work) {
   }
 }
 
+// For whom the thread works, as far as it can be known before its next call.
+Work* Ledger::worked_for(const Thread& thread) const {
+  if (Work* work = served_by(thread)) return work;
+  Work* latest = nullptr;
+  Ns at = thread.polled;
+  for (const Handed& handed : thread.handed) {
+    Work* work = active(handed.conn_id);
+    if (work == nullptr || work->generation != handed.generation || work->upto > handed.at)
+      continue;
+    if (handed.weak || handed.done || handed.at < at) continue;
+    latest = work;
+    at = handed.at;
+  }
+  return latest;
+}
+
+// For whom the thread begins a call to somebody. A loop that a timer woke works for the only
+// request that it has outstanding, if that waits for nothing else; of several, nobody knows for
+// which.
+Work* Ledger::caller(const Thread& thread) const {
+  if (Work* work = worked_for(thread)) return work;
+  if (thread.polled == 0 || thread.outstanding != 1) return nullptr;
+  Work* work = active(thread.outstanding_ids);
+  if (work == nullptr || work->tid != thread.tid) return nullptr;
+  const bool waits = work->downstream_open > 0 || work->sending || work->receiving;
+  return waits ? nullptr : work;
+}
+
+// The account of the connection's requests is kept at this thread; 0: none is outstanding.
+void Ledger::keep_at(Work& work, std::uint32_t tid) {
+  if (work.kept_at == tid) return;
+  if (const auto found = threads_.find(work.kept_at); found != threads_.end()) {
+    Thread& before = found->second;
+    if (before.outstanding > 0) --before.outstanding;
+    before.outstanding_ids = before.outstanding > 0 ? before.outstanding_ids ^ work.conn_id : 0;
+  }
+  work.kept_at = tid;
+  if (tid == 0) return;
+  Thread& now = thread(tid);
+  ++now.outstanding;
+  now.outstanding_ids ^= work.conn_id;
+}
+
 // In the place of an older one for the same connection, or else of the oldest.
 void Ledger::hand(Thread& to, Handed handed) {
   Handed* place = nullptr;
@@ -158,7 +215,7 @@ void Ledger::hand(Thread& to, Handed handed) {
 }
 
 bool Ledger::has_work(const Thread& thread) const {
-  if (active(thread.owner) != nullptr) return true;
+  if (served_by(thread) != nullptr) return true;
   return std::any_of(thread.handed.begin(), thread.handed.end(), [&](const Handed& handed) {
     const Work* work = active(handed.conn_id);
     return work != nullptr && work->generation == handed.generation && !handed.weak && !handed.done;
@@ -174,16 +231,22 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
   const Ns at = to.time.last();
   const auto sums = from.time.sums_at(at);
   if (!sums) return;
-  const Work* served = active(to.owner);
+  const Work* served = served_by(to);
   const std::uint64_t owner = from.time.owner_at(at, from.owner);
-  if (const Work* work = active(owner); work != nullptr && work->tid == waker && !served) {
+  bool any = false;
+  const Work* work = active(owner);
+  if (work != nullptr && work->tid == waker && (!served || work == served)) {
     if (const auto time = time_at(*work, from, at)) {
       hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex});
     }
+    if (work == served) {  // it had made calls for the one that waited
+      any = true;
+      if (from.owner == owner) from.owner = kUndecided;
+      set_free(from, at, *sums, Free::HandedBack);
+    }
   }
-  bool any = false;
   for (Handed& held : from.handed) {
-    const Work* work = active(held.conn_id);
+    work = active(held.conn_id);
     if (work == nullptr || work->generation != held.generation || held.at > at) continue;
     if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
@@ -204,7 +267,7 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
 // took the work when it had handed back something else, and until then the pool was busy. One that
 // answers by itself has woken `to` by leaving a lock.
 void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
-  const Work& work = *active(to.owner);
+  const Work& work = *served_by(to);
   const Ns at = to.time.last();
   const Ns taken = std::max(from.free_since, asleep_from);
   if (from.free_by != Free::HandedBack || taken > at) return;
@@ -293,6 +356,7 @@ void Ledger::advance(Work& work, Thread& thread, Ns at) {
   work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
   work.downstream_ended = 0;
   work.tid = thread.tid;
+  keep_at(work, thread.tid);
   work.upto = std::max(work.upto, at);
   work.own = {};
   work.then = thread.time.sums();
@@ -306,24 +370,25 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     set_free(t, at, t.time.sums(), Free::Woken);
   }
   const bool asks = work.role == Role::Client;
-  const bool for_current = asks && begins && active(t.owner) != nullptr;
-  const std::uint64_t owner = for_current ? t.owner : asks ? work.serves : work.conn_id;
-  const bool undecided = active(t.owner) == nullptr;
+  // Whoever asked for the connection begins its first exchange, too, in whatever turn of a loop.
+  const bool connected = work.connecting && work.counted && active(work.serves) != nullptr;
+  const Work* current = asks && begins && !connected ? caller(t) : nullptr;
+  const std::uint64_t owner = current != nullptr ? current->conn_id
+                              : asks             ? work.serves
+                                                 : work.conn_id;
+  const bool undecided = served_by(t) == nullptr;
   t.coming_from = undecided ? t.undecided_from : at;
   if (undecided) decide(t, owner);
   add(t, at, Part::OnCpu);
   Work* served = asks ? active(owner) : &work;
   if (served == nullptr) return;
-  if (t.failed_calls > 0) {
-    served->account.failed_calls += std::exchange(t.failed_calls, 0);
-    served->failed_call = t.failed_call;
-    served->failed_error = t.failed_error;
-  }
+  count_failed(t, *served);
   if (!served->active) {
     took_other_work(t, *served);
     served->active = true;
     ++served->generation;
     served->tid = tid;
+    keep_at(*served, tid);
     served->upto = at;
     served->own = {};
     served->then = t.time.sums();
@@ -344,11 +409,12 @@ void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool ma
   const bool asks = work.role == Role::Client;
   const std::uint64_t owner = asks ? work.serves : work.conn_id;
   if (!asks) work.active = outstanding;
+  if (!work.active || may_be_over) keep_at(work, 0);
   if (asks && !outstanding) release(work, true);
-  t.owner = active(owner) != nullptr && !may_be_over ? owner : kUndecided;
+  own(t, active(owner) != nullptr && !may_be_over ? owner : kUndecided);
   if (t.owner != kUndecided) return;
   t.undecided_from = t.time.last();
-  set_free(t, t.time.last(), t.time.sums(), Free::Answered);
+  if (!asks) set_free(t, t.time.last(), t.time.sums(), Free::Answered);
 }
 
 // --- calls that the target makes ---
@@ -398,9 +464,10 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   if (found == threads_.end()) return;
   Thread& t = found->second;
   const Ns at = connect.hdr.ts_ns;
-  const std::uint64_t owner = t.owner;
-  Work* served = active(owner);
+  Work* served = caller(t);
   if (served == nullptr) return;
+  const std::uint64_t owner = served->conn_id;
+  if (served_by(t) != served) decide(t, owner);
   add(t, at, Part::OnCpu);
   advance(*served, t, at);
   ++served->downstream_open;
@@ -428,6 +495,7 @@ void Ledger::on_connect_failed(std::uint64_t conn_id) {
 void Ledger::on_conn_end(Work& work) {
   release(work, false);
   work.active = false;
+  keep_at(work, 0);
 }
 
 void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
@@ -436,6 +504,14 @@ void Ledger::on_call_errors(const tw_ev_call_errors& errors) {
   t.failed_calls += errors.count;
   t.failed_call = errors.nr;
   t.failed_error = errors.error;
+  if (Work* work = worked_for(t)) count_failed(t, *work);
+}
+
+void Ledger::count_failed(Thread& thread, Work& work) {
+  if (thread.failed_calls == 0) return;
+  work.account.failed_calls += std::exchange(thread.failed_calls, 0);
+  work.failed_call = thread.failed_call;
+  work.failed_error = thread.failed_error;
 }
 
 std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,

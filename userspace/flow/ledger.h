@@ -83,10 +83,14 @@ class Ledger {
     std::uint32_t tid = 0;
     ThreadTime time;
     std::uint64_t owner = kUndecided;  // for whom it works since its last call
+    std::uint32_t owner_generation = 0;
     Parts undecided;
-    Ns undecided_from = 0;  // what it did since then is told by its next call
-    Ns coming_from = 0;     // since then it was on its way to its last call
-    Ns free_since = 0;      // free for other work
+    std::uint32_t outstanding = 0;      // connections whose accounts are kept here
+    std::uint64_t outstanding_ids = 0;  // all of them, by exclusive or: the one if it is one
+    Ns undecided_from = 0;              // what it did since then is told by its next call
+    Ns coming_from = 0;                 // since then it was on its way to its last call
+    Ns polled = 0;                      // when it last woke up with events
+    Ns free_since = 0;                  // free for other work
     Free free_by = Free::Woken;
     Parts free_sums;
     std::array<Handed, kHanded> handed;
@@ -102,10 +106,16 @@ class Ledger {
 
   Thread& thread(std::uint32_t tid);
   Work* active(std::uint64_t conn_id) const;
+  void own(Thread& thread, std::uint64_t owner) const;
+  [[nodiscard]] Work* served_by(const Thread& thread) const;
   void charge(Thread& thread, const Stretch& stretch);
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
   void woke_up(Thread& thread, const tw_ev_off_cpu& off);
+  [[nodiscard]] Work* worked_for(const Thread& thread) const;
+  [[nodiscard]] Work* caller(const Thread& thread) const;
+  void keep_at(Work& work, std::uint32_t tid);
+  static void count_failed(Thread& thread, Work& work);
   static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
   [[nodiscard]] bool has_work(const Thread& thread) const;
   void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);

@@ -31,6 +31,7 @@ struct Work {
   bool active = false;           // requests are outstanding
   std::uint32_t generation = 0;  // how often it has become active
   std::uint32_t tid = 0;         // the thread that made its last call
+  std::uint32_t kept_at = 0;     // where the Ledger counts it as outstanding
   Ns upto = 0;
   Parts own;                          // of that thread, for this connection, since then
   Parts then;                         // sums of that thread, then

@@ -13,6 +13,8 @@ WORDS = ("id", "target", "pool")  # what is no number
 
 
 class BudgetServer(Printed):
+    down = None  # the address of its downstream
+
     def truth(self, count=None):
         """Of all requests so far; `count`: waits until there are so many."""
         if count is not None:
@@ -36,7 +38,9 @@ def start(t, name, command, down, wrap=()):
     truth = t.folder / f"{name}-truth.txt"
     down = down or delay_server(t, name=f"{name}-down").address
     process = t.start([*wrap, *command, "--truth", truth, "--down", down], name)
-    return BudgetServer(t, process, truth)
+    server = BudgetServer(t, process, truth)
+    server.down = down
+    return server
 
 
 def budget_server(t, *arguments, model="threads", down=None, wrap=(), name="budget_server"):

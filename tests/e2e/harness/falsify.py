@@ -83,6 +83,61 @@ def late_start(trace):
             request["duration_ns"] -= 400_000
 
 
+def _budgets(trace):
+    found = [r["tailwhy.budget"] for r in trace.records if "tailwhy.budget" in r]
+    if not found:
+        raise Failure("this run has no budget to falsify")
+    return found
+
+
+def lengthen_part(trace):
+    """The largest part of one request is 1 ns longer."""
+    budget = _budgets(trace)[-1]
+    budget[max(budget, key=budget.get)] += 1
+
+
+def rename_part(trace):
+    """All that was spent in the part that took most is called the next one."""
+    budgets = _budgets(trace)
+    names = list(budgets[0])
+    most = max(names, key=lambda name: sum(budget[name] for budget in budgets))
+    other = names[(names.index(most) + 1) % len(names)]
+    for budget in budgets:
+        budget[other], budget[most] = budget[other] + budget[most], 0
+
+
+def _count(trace, name):
+    counted = [r for r in trace.records if r.get(name)]
+    if not counted:
+        raise Failure(f"this run has no {name} to falsify")
+    return counted[-1]
+
+
+def miscount_calls(trace):
+    _count(trace, "tailwhy.downstream.calls")["tailwhy.downstream.calls"] += 1
+
+
+def miscount_failed(trace):
+    _count(trace, "tailwhy.failed_calls")["tailwhy.failed_calls"] -= 1
+
+
+def drop_budget(trace):
+    """One request has no budget."""
+    having = [r for r in trace.records if "tailwhy.budget" in r]
+    if not having:
+        raise Failure("this run has no budget to falsify")
+    del having[0]["tailwhy.budget"]
+
+
+def forget_part(trace):
+    """A fifth of each request is not attributed."""
+    for budget in _budgets(trace):
+        most = max(budget, key=budget.get)
+        fifth = min(sum(budget.values()) // 5, budget[most])
+        budget[most] -= fifth
+        budget["unattributed"] += fifth
+
+
 def miscount_errno(trace):
     trace.summary["syscall_errors"][0]["count"] += 1
 
@@ -94,4 +149,5 @@ def drop_errno(trace):
 FALSIFICATIONS = {function.__name__: function for function in (
     drop_request, invent_request, change_status, change_response_bytes, change_request_bytes,
     change_route, add_loss, break_sum, drop_from_log, late_end, early_end, late_start,
-    miscount_errno, drop_errno)}
+    lengthen_part, rename_part, forget_part, drop_budget, miscount_calls,
+    miscount_failed, miscount_errno, drop_errno)}

@@ -176,6 +176,24 @@ class Trace:
             self.check_intervals()
         for request in self.of_kind("request"):
             self.check_stamps(request)
+        self.check_budgets()
+
+    def check_budgets(self):
+        """All that were served have one or none has, and the parts are the whole."""
+        served = self.requests()
+        have = [request for request in served if "tailwhy.budget" in request]
+        check(not have or len(have) == len(served),
+              f"only {len(have)} of {len(served)} requests have a budget")
+        for request in self.requests(outcome=None):
+            budget = request.get("tailwhy.budget")
+            if budget is None:
+                continue
+            check(sum(budget.values()) == request["duration_ns"] and min(budget.values()) >= 0,
+                  f"the parts are not the whole: {request}")
+            equal("queued_while of a request", budget["queue"],
+                  sum(request.get("tailwhy.budget.queued_while", {"": budget["queue"]}).values()))
+            equal("a request has a gap if something is unattributed",
+                  budget["unattributed"] > 0, "tailwhy.budget.gap" in request)
 
     def check_intervals(self):
         """The intervals add up to the total."""

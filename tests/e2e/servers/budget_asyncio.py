@@ -6,7 +6,7 @@
 /sleep/Nns over a kept connection, /pool/5ms sleeps and /pool_cpu/5ms burns in an executor's thread.
 Truth lines as budget_server writes them: name=value, ns, CLOCK_MONOTONIC. cpu is the loop's thread
 in the turns of this request, others the loop's work for everything else while it was in flight,
-idle its waiting in select. sleep, downstream and returned end when the coroutine goes on."""
+idle its waiting in select, run_queue what it waited for a CPU. sleep, downstream and returned end when the coroutine goes on."""
 import argparse
 import asyncio
 import os
@@ -25,6 +25,16 @@ def nanoseconds(text):
     return int(digits) * UNITS[text[len(digits):]]
 
 
+mine = threading.local()
+
+
+def run_queue():
+    """How long this thread could have run and did not."""
+    if not hasattr(mine, "schedstat"):
+        mine.schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    return int(os.pread(mine.schedstat, 100, 0).split()[1])
+
+
 def burn(length):
     end = time.thread_time_ns() + length
     while time.thread_time_ns() < end:  # a system call; the other clock is none
@@ -34,15 +44,16 @@ def burn(length):
 
 
 class Selector(selectors.EpollSelector):
-    """Knows how long the loop had nothing to do."""
-    idle = 0
+    """Knows how long the loop had nothing to do, and what it last waited for a CPU then."""
+    idle = last_run_queue = 0
 
     def select(self, timeout=None):
-        begin = now()
+        waited, begin = run_queue(), now()
         try:
             return super().select(timeout)
         finally:
             self.idle += now() - begin
+            self.last_run_queue = run_queue() - waited
 
 
 class Reader(asyncio.StreamReader):
@@ -68,6 +79,7 @@ class Request:
         self.read_first, self.read_last = reader.first, reader.last
         reader.first = 0
         self.idle = selector.idle
+        self.run_queue = run_queue()
         self.wall = self.cpu = 0
         self.spent = {}
 
@@ -96,7 +108,7 @@ class Request:
                   "read_last": self.read_last, "write_first_begin": begin, "write_first": end,
                   "write_last_begin": begin, "write_last": end, "cpu": self.cpu,
                   "others": max(0, end - self.read_last - self.wall - idle), "idle": idle,
-                  **self.spent}
+                  "run_queue": run_queue() - self.run_queue, **self.spent}
         truth.write(" ".join(f"{name}={value}" for name, value in fields.items()) + "\n")
 
 
@@ -126,8 +138,12 @@ class InPool:
 
     def __call__(self):
         self.begin, cpu = now(), time.thread_time_ns()
+        waited = run_queue()
+        self.woken_late = waited - getattr(mine, "waited", 0)  # since its last job
         self.work(self.length)
         self.cpu, self.tid = time.thread_time_ns() - cpu, threading.get_native_id()
+        mine.waited = run_queue()
+        self.run_queue = mine.waited - waited
         self.end = now()
 
 
@@ -136,8 +152,11 @@ async def in_pool(request, work, length):
     request.leave()
     await loop.run_in_executor(executor, job)
     request.go_on()
-    request.spent.update(pool="executor", pool_tid=job.tid, handed=job.begin - job.moved,
-                         returned=now() - job.end, pool_cpu=job.cpu)
+    handed, returned = job.begin - job.moved, now() - job.end
+    request.spent.update(pool="executor", pool_tid=job.tid, handed=handed,
+                         handed_run_queue=min(handed, job.woken_late), returned=returned,
+                         returned_run_queue=min(returned, selector.last_run_queue),
+                         pool_cpu=job.cpu, pool_run_queue=job.run_queue)
     if work is pause:
         request.add("pool_sleep", job.end - job.begin)
 

@@ -7,8 +7,8 @@
 // start), /worker/5ms sleeps in a worker thread. Truth lines as budget_server writes them:
 // name=value, ns, CLOCK_MONOTONIC. Node does not show its reads: read_first is when the request was
 // parsed. cpu is the loop's thread in the turns of this request, others the loop's work for
-// everything else while it was in flight, idle its waiting for events; away is from the hand-over to
-// a pool until the loop goes on with the request.
+// everything else while it was in flight, idle its waiting for events, run_queue how long it could
+// have run and did not; away is from the hand-over to a pool until the loop goes on with the request.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
@@ -29,11 +29,12 @@ function nanoseconds(text) {
 // calling thread up to date in the kernel, and its schedstat shows it.
 const schedstat = fs.openSync(`/proc/self/task/${process.pid}/schedstat`);
 const text = Buffer.alloc(100);
-function cpu() {
+function threadTimes() {  // [on a CPU, runnable and waiting for one]
   process.cpuUsage();
   const size = fs.readSync(schedstat, text, 0, text.length, 0);
-  return BigInt(text.toString('latin1', 0, size).split(' ')[0]);
+  return text.toString('latin1', 0, size).split(' ').slice(0, 2).map(BigInt);
 }
+const cpu = () => threadTimes()[0];
 
 function burn(length) {
   for (const end = cpu() + length; cpu() < end;)
@@ -113,6 +114,7 @@ class Request {
     this.wall = 0n;
     this.cpu = 0n;
     this.idle = idle();
+    this.runQueue = threadTimes()[1];
     this.pool = null;
     this.spent = {};
   }
@@ -143,7 +145,8 @@ class Request {
       id: this.id, target: this.target, status, pid: process.pid, tid: process.pid,
       read_first: this.read, read_last: this.read, write_first_begin: begin, write_first: end,
       write_last_begin: begin, write_last: end, cpu: this.cpu,
-      others: others > 0n ? others : 0n, idle: idled, ...this.spent,
+      others: others > 0n ? others : 0n, idle: idled, run_queue: threadTimes()[1] - this.runQueue,
+      ...this.spent,
     };
     if (this.pool) fields.pool = this.pool;
     const line = Object.entries(fields).map(([name, value]) => `${name}=${value}`).join(' ');
