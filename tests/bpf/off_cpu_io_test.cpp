@@ -164,7 +164,7 @@ TEST_CASE("off_cpu: memory that has to be read from a disk first", "[off_cpu]") 
   trace.check_no_loss();
 }
 
-TEST_CASE("call_errors: failing calls are told before the thread's next socket call",
+TEST_CASE("call_errors: failing calls are told before the thread sleeps or uses a socket",
           "[call_errors]") {
   for (const Mode& mode : usable_modes()) {
     INFO(mode.name);
@@ -188,16 +188,23 @@ TEST_CASE("call_errors: failing calls are told before the thread's next socket c
     recv_exactly(pair.second, 12);
     const Trace trace = scene.finish();
     close(pair.second);
-    REQUIRE(trace.call_errors.size() == 1);
-    const tw_ev_call_errors& told = trace.call_errors.front();
-    CHECK(told.pid == scene.pid());
-    CHECK(told.tid == scene.pid());
-    CHECK(told.count == 4);
-    CHECK(told.nr == SYS_close);
-    CHECK(told.error == EBADF);
     REQUIRE(trace.only().out.size() == 3);
-    CHECK(told.hdr.ts_ns >= trace.only().out[0].ts_ns);
-    CHECK(told.hdr.ts_ns <= trace.only().out[1].ts_ns);
+    std::uint32_t count = 0;
+    std::uint16_t last_nr = 0;
+    for (const tw_ev_call_errors& told : trace.call_errors) {
+      CHECK(told.hdr.ts_ns >= trace.only().out[0].ts_ns);
+      CHECK(told.hdr.ts_ns <= trace.only().out[1].ts_ns);
+      CHECK(told.pid == scene.pid());
+      CHECK(told.error == EBADF);
+      if (told.tid != scene.pid()) {  // the one whose dup failed ended without a socket call
+        CHECK(told.nr == SYS_dup);
+        continue;
+      }
+      count += told.count;
+      last_nr = told.nr;
+    }
+    CHECK(count == 4);
+    CHECK(last_nr == SYS_close);
     trace.check_no_loss();
   }
 }

@@ -262,7 +262,7 @@ struct tw_ev_off_cpu {
 };
 TW_ABI_SIZE(struct tw_ev_off_cpu, 64);
 
-/* Told with the thread's next socket call; failures that healthy programs live with are not in it. */
+/* Told with the thread's next socket call, or before it sleeps; failures that healthy programs live with are not in it. */
 struct tw_ev_call_errors {
 	struct tw_ev_hdr hdr;
 	__u32 pid;
