@@ -9,15 +9,18 @@ Stretch ThreadTime::add(Ns end, Part part, std::uint64_t owner) {
   if (end <= last_) return stretch;
   last_ = end;
   sums_[part] += stretch.end - stretch.begin;
-  stretches_[next_] = stretch;
+  if (stretches_.size() < kRemembered) {
+    stretches_.push_back(stretch);
+  } else {
+    stretches_[next_] = stretch;
+  }
   next_ = (next_ + 1) % kRemembered;
-  remembered_ = std::min(remembered_ + 1, kRemembered);
   return stretch;
 }
 
 void ThreadTime::decide(std::uint64_t owner) {
-  for (std::size_t i = 0; i < remembered_; ++i) {
-    Stretch& stretch = stretches_[(next_ + kRemembered - 1 - i) % kRemembered];
+  for (std::size_t i = 0; i < stretches_.size(); ++i) {
+    Stretch& stretch = stretches_[(next_ + stretches_.size() - 1 - i) % stretches_.size()];
     if (stretch.owner != kUndecided) return;
     stretch.owner = owner;
   }

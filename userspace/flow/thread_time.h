@@ -5,10 +5,10 @@
 
 #include "flow/parts.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace tailwhy {
 
@@ -26,6 +26,10 @@ struct Stretch {
 
 class ThreadTime {
  public:
+  /// So many stretches are remembered one by one: 100 ms of a thread that is preempted at each
+  /// tick, several times over.
+  static constexpr std::size_t kRemembered = 256;
+
   /// Nothing is known of it before.
   [[nodiscard]] bool known() const { return last_ != 0; }
   [[nodiscard]] Ns known_from() const { return known_from_; }
@@ -48,7 +52,7 @@ class ThreadTime {
   /// the first that is remembered are not told.
   template <class F>
   void for_each_since(Ns from, F&& f) const {
-    for (std::size_t i = 0; i < remembered_; ++i) {
+    for (std::size_t i = 0; i < stretches_.size(); ++i) {
       const Stretch& stretch = at(i);
       if (stretch.end <= from) return;
       f(stretch);
@@ -56,19 +60,16 @@ class ThreadTime {
   }
 
  private:
-  static constexpr std::size_t kRemembered = 64;
-
   // 0: the latest
   [[nodiscard]] const Stretch& at(std::size_t back) const {
-    return stretches_[(next_ + kRemembered - 1 - back) % kRemembered];
+    return stretches_[(next_ + stretches_.size() - 1 - back) % stretches_.size()];
   }
 
   Ns known_from_ = 0;
   Ns last_ = 0;
   Parts sums_;
-  std::array<Stretch, kRemembered> stretches_{};
+  std::vector<Stretch> stretches_;  // a ring once it is full
   std::size_t next_ = 0;
-  std::size_t remembered_ = 0;
 };
 
 }  // namespace tailwhy

@@ -108,13 +108,13 @@ TEST_CASE("hand-over: what happened too long ago is not made up", "[flow][budget
   Script s;
   s.open(1, TW_ROLE_SERVER);
   s.on(11, 900).on(21, 500).ask(1, 11, 1000, 1000);
-  for (Ns at = 1200; at < 2200; at += 10)
-    s.preempt(11, at, at + 5);  // more than is remembered
+  for (Ns at = 1200; at < 2200; at += 5)
+    s.preempt(11, at, at + 3);  // more than is remembered
   s.sleep(21, kCond, 600, 1100, 2200, 11).answer(1, 21, 2300);
   flow.feed(s);
   REQUIRE(flow.requests.size() == 1);
   // as if 11 had gone on with it, as far as is known of it
-  CHECK(parts_of(flow.requests[0]) == "on_cpu 795, run_queue 505");
+  CHECK(parts_of(flow.requests[0]) == "on_cpu 698, run_queue 602");
 }
 
 TEST_CASE("hand-over: a hand-over that nobody saw is a gap", "[flow][budget]") {

@@ -98,29 +98,29 @@ TEST_CASE("thread_time: what was undecided is decided, up to what was not", "[fl
   CHECK(time.owner_at(1350, 9) == 8);
 }
 
-TEST_CASE("thread_time: stretches are told latest first, and 64 are remembered",
+TEST_CASE("thread_time: stretches are told latest first, and 256 are remembered",
           "[flow][thread_time]") {
   ThreadTime time;
   time.begin(1000);
-  for (Ns i = 1; i <= 100; ++i)
+  for (Ns i = 1; i <= 300; ++i)
     time.add(1000 + 10 * i, i % 2 == 0 ? Part::OnCpu : Part::Disk, i);
-  CHECK(time.last() == 2000);
-  CHECK(time.sums()[Part::OnCpu] == 500);
-  CHECK(time.sums()[Part::Disk] == 500);
+  CHECK(time.last() == 4000);
+  CHECK(time.sums()[Part::OnCpu] == 1500);
+  CHECK(time.sums()[Part::Disk] == 1500);
   std::vector<Ns> ends;
   time.for_each_since(0, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
-  REQUIRE(ends.size() == 64);
-  CHECK(ends.front() == 2000);
-  CHECK(ends.back() == 1370);
+  REQUIRE(ends.size() == 256);
+  CHECK(ends.front() == 4000);
+  CHECK(ends.back() == 1450);
   ends.clear();
-  time.for_each_since(1985, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
-  CHECK(ends == std::vector<Ns>{2000, 1990});
+  time.for_each_since(3985, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
+  CHECK(ends == std::vector<Ns>{4000, 3990});
   ends.clear();
-  time.for_each_since(1990, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
-  CHECK(ends == std::vector<Ns>{2000});
-  REQUIRE(time.sums_at(1360));
-  CHECK(time.sums_at(1360)->sum() == 360);
-  CHECK_FALSE(time.sums_at(1359));
-  CHECK(time.owner_at(1360, 9) == 37);
-  CHECK(time.owner_at(1359, 9) == kNobody);
+  time.for_each_since(3990, [&](const Stretch& stretch) { ends.push_back(stretch.end); });
+  CHECK(ends == std::vector<Ns>{4000});
+  REQUIRE(time.sums_at(1440));
+  CHECK(time.sums_at(1440)->sum() == 440);
+  CHECK_FALSE(time.sums_at(1439));
+  CHECK(time.owner_at(1440, 9) == 45);
+  CHECK(time.owner_at(1439, 9) == kNobody);
 }
