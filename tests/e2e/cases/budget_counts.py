@@ -1,8 +1,10 @@
 """What a request's line counts besides time: calls to others, failed system calls, retransmits."""
+from cases.namespaces import inner, network_namespace
 from harness.budgets import budget_server
-from harness.case import case, check, equal
+from harness.case import Skip, between, case, check, equal
 from harness.loads import load
 from harness.oracles import same_multiset
+from harness.servers import delay_server
 
 BREAKS = ("miscount_calls",)
 
@@ -62,3 +64,27 @@ def failed_calls(t):
             equal(f"failed calls of {row['target']} ({model})", paths[row["target"]],
                   record.get("tailwhy.failed_calls", 0))
         t.notes.append(f"{model}: {sum(row.get('failed', 0) for _, row in pairs)} failed calls")
+
+
+def lose_packets(t, inside):
+    """3 of 100 that come in."""
+    rules = t.folder / "lossy.nft"
+    rules.write_text("table inet lossy { chain input { type filter hook input priority 0;\n"
+                     "meta l4proto tcp numgen random mod 100 < 3 drop\n}\n}\n")
+    if t.run([*inside, t.tool("nft"), "-f", rules], check=False).returncode != 0:
+        raise Skip("the kernel has no nftables with numgen")
+
+
+@case(breaks=("invent_retransmits",))
+def retransmits(t):
+    """packets are lost: the requests' retransmits are some of those of all connections"""
+    _, inside = network_namespace(t)
+    lose_packets(t, inside)
+    server = delay_server(t, wrap=inside)
+    with t.trace(inner(server, "delay_server")) as trace:
+        load(t, server.address, "-n", 300, "-c", 10, "--get", "/size/300000", "--post", "/size/1000",
+             "--body", 200_000, "--limit", 40, wrap=inside)
+    theirs = sum(request.get("tailwhy.retransmits", 0) for request in trace.requests())
+    of_all = trace.summary["connections"]["retransmits"]
+    between("retransmits of requests", 1, theirs, of_all)
+    t.notes.append(f"{theirs} of {of_all} retransmits are some request's")

@@ -72,7 +72,7 @@ def io_uring(t):
         summed(t, mode, trace, most=1)
 
 
-@case(breaks=BREAKS)
+@case()
 def replayed(t):
     """a recording and its report: the sums hold, and the budgets are those of a trace beside it"""
     server = budget_server(t)

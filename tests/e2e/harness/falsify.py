@@ -99,7 +99,7 @@ def lengthen_part(trace):
 def rename_part(trace):
     """All that was spent in the part that took most is called the next one."""
     budgets = _budgets(trace)
-    names = list(budgets[0])
+    names = [name for name in budgets[0] if name not in ("queue", "unattributed")]
     most = max(names, key=lambda name: sum(budget[name] for budget in budgets))
     other = names[(names.index(most) + 1) % len(names)]
     for budget in budgets:
@@ -121,6 +121,12 @@ def miscount_failed(trace):
     _count(trace, "tailwhy.failed_calls")["tailwhy.failed_calls"] -= 1
 
 
+def invent_retransmits(trace):
+    """More of them in requests than there were in all."""
+    request = _some(trace)
+    request["tailwhy.retransmits"] = 1 + trace.summary["connections"]["retransmits"]
+
+
 def drop_budget(trace):
     """One request has no budget."""
     having = [r for r in trace.records if "tailwhy.budget" in r]
@@ -131,11 +137,16 @@ def drop_budget(trace):
 
 def forget_part(trace):
     """A fifth of each request is not attributed."""
-    for budget in _budgets(trace):
-        most = max(budget, key=budget.get)
+    for request in trace.records:
+        budget = request.get("tailwhy.budget")
+        if budget is None:
+            continue
+        most = max((name for name in budget if name != "queue"), key=budget.get)
         fifth = min(sum(budget.values()) // 5, budget[most])
         budget[most] -= fifth
         budget["unattributed"] += fifth
+        if budget["unattributed"]:
+            request["tailwhy.budget.gap"] = "hand_off"
 
 
 def miscount_errno(trace):
@@ -150,4 +161,4 @@ FALSIFICATIONS = {function.__name__: function for function in (
     drop_request, invent_request, change_status, change_response_bytes, change_request_bytes,
     change_route, add_loss, break_sum, drop_from_log, late_end, early_end, late_start,
     lengthen_part, rename_part, forget_part, drop_budget, miscount_calls,
-    miscount_failed, miscount_errno, drop_errno)}
+    miscount_failed, invent_retransmits, miscount_errno, drop_errno)}
