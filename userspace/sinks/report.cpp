@@ -3,6 +3,7 @@
 
 #include "sinks/numbers.h"
 #include "sinks/sections.h"
+#include "sinks/slow_stacks_section.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -112,6 +113,7 @@ Lines first_sections(const Report& total,
 // From the failing system calls to what the kernel could not give.
 Lines last_sections(const Report& total, const RunInfo& run, const Page& page) {
   Lines foot;
+  append_apart(foot, slow_stacks_section(total.slow_stacks, page));
   append_apart(foot, syscalls_section(total, kMostSyscallRows, page));
   append_apart(foot, connections_section(total, page));
   append(foot, resources_section(total, page));
