@@ -1,12 +1,18 @@
 // Where in their code threads sleep and run: what the kernel side tells of it.
 #include "bpf/scene.h"
 #include "bpf/sockets.h"
+#include "symbols/symbolizer.h"
+#include "symbols/unwinder.h"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
 #include <unistd.h>
 #include <vector>
 
@@ -17,9 +23,17 @@ namespace {
 
 volatile unsigned sink;
 
-// Functions whose bounds are known: they lie one behind the other in a section of their own.
+std::string kernel_symbols() {
+  std::ifstream file("/proc/kallsyms");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Functions whose bounds are known: each lies in a section of its own.
+constexpr int kSleepLine = __LINE__ + 5;
 __attribute__((noinline, section("tw_sleeps"))) void sleep_here() {
   const timespec time{0, 20'000'000};
+  constexpr int kThisLine = __LINE__ + 2;
+  static_assert(kThisLine == kSleepLine);
   must(nanosleep(&time, nullptr) == 0, "sleep");
   sink = sink + 1;  // no tail call
 }
@@ -97,6 +111,48 @@ TEST_CASE("stacks: a sleep tells where the thread was in its code, and when", "[
   }
   CHECK(sleeps == 5);
   trace.check_no_loss({TW_CNT_STACK_MAP_FULL});  // two in one place: rare, and no fault
+}
+
+TEST_CASE("stacks: a sleep's addresses are named, with the line", "[stacks]") {
+  Scene scene(
+      usable_modes().front(),
+      [](Side& side) {
+        side.wait();
+        sleep_here();
+      },
+      with_stacks());
+  ProcessImages images;
+  images.look(scene.pid());
+  REQUIRE(images.find(scene.pid()) != nullptr);
+  const Trace trace = scene.finish();
+  CodeFiles files(images);
+  Symbolizer symbolizer(images, files);
+  symbolizer.set_kernel(KernelSymbols::parse(kernel_symbols()));
+  int found = 0;
+  for (const tw_ev_stack& stack : trace.stacks) {
+    if (stack.kind != TW_STACK_SLEEP || !called_from_sleep(stack)) continue;
+    ++found;
+    const Unwound top =
+        unwind_top({stack.ip, stack.sp, stack.bp,
+                    std::span(reinterpret_cast<const std::byte*>(stack.top), stack.top_bytes)},
+                   *images.find(scene.pid()), files);
+    const auto frames = symbolizer.user_frames(
+        scene.pid(), join_stacks(top, scene.tracer().read_stack(stack.user_stack)));
+    const auto at = std::find_if(frames.begin(), frames.end(), [](const CodeFrame& frame) {
+      return frame.function.ends_with("sleep_here");
+    });
+    REQUIRE(at != frames.end());
+    CHECK(at->file.ends_with("stacks_test.cpp"));
+    CHECK(at->line == kSleepLine);
+    CHECK(at != frames.begin());  // the C library stands before it
+    const auto kernel = symbolizer.kernel_frames(scene.tracer().read_stack(stack.kernel_stack));
+    REQUIRE_FALSE(kernel.empty());
+    CHECK_FALSE(is_scheduling(kernel.front().function));
+    CHECK(std::any_of(kernel.begin(), kernel.end(), [](const CodeFrame& frame) {
+      return frame.function.find("nanosleep") != std::string::npos;
+    }));
+  }
+  CHECK(found == 1);
 }
 
 TEST_CASE("stacks: equal stacks are one in the kernel", "[stacks]") {

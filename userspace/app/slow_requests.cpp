@@ -18,8 +18,8 @@ namespace {
 
 // Unwinding a stack takes some 10 us of the thread that reads the ring.
 constexpr int kUnwoundPerTick = 5000;
-// Naming everything in programs with much debug information could take minutes; what has not got its
-// line by then has the name of its function.
+// Naming everything in programs with much debug information could take minutes; what has not got
+// its line by then has the name of its function.
 constexpr Ns kNamingNs = 20 * kNsPerSec;
 
 std::string read_file(const char* path) {

@@ -1,6 +1,6 @@
-// Where in the code slow requests spend their time: takes the stacks of their threads while they end,
-// and names them when the run does. The kernel's numbers of stacks and the files of the processes are
-// all that is kept in between.
+// Where in the code slow requests spend their time: takes the stacks of their threads while they
+// end, and names them when the run does. The kernel's numbers of stacks and the files of the
+// processes are all that is kept in between.
 #pragma once
 
 #include "base/private_file.h"

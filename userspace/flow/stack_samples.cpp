@@ -18,7 +18,7 @@ void StackSamples::add(const tw_ev_stack& stack) {
 }
 
 void StackSamples::forget_old_threads() {
-  std::erase_if(latest_, [this](const auto& row) { return row.second + capacity_ <= next_; });
+  std::erase_if(latest_, [this](const auto& row) { return row.second + capacity_ < next_; });
 }
 
 void StackSamples::end_sleep(std::uint32_t tid, Ns began, Ns ended, Part part) {

@@ -42,7 +42,7 @@ class StackSamples {
     const auto found = latest_.find(tid);
     if (found == latest_.end()) return true;
     for (std::uint64_t number = found->second; number != 0;) {
-      if (number + capacity_ <= next_) return false;
+      if (number + capacity_ < next_) return false;
       StackSample& sample = at(number);
       if (sample.over && sample.end <= from) return true;
       if (!f(sample)) return true;

@@ -1,5 +1,5 @@
-// Stacks as flamegraph.pl and speedscope read them: "comm;outermost;...;innermost;[part] WEIGHT", one
-// line a stack, sorted, the weight in microseconds of slow requests' time.
+// Stacks as flamegraph.pl and speedscope read them: "comm;outermost;...;innermost;[part] WEIGHT",
+// one line a stack, sorted, the weight in microseconds of slow requests' time.
 #pragma once
 
 #include "model/slow_stacks.h"

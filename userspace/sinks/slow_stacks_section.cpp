@@ -50,8 +50,12 @@ void add_line(Lines& lines, const SlowLine& row, const SlowStacks& stacks, const
   line.pad_to(kPlace - kGap - share.size(), 1).add(share);
   line.pad_to(kPlace, kGap).add(frame_text(row.at, page), Tone::Strong);
   std::string callers;
-  for (const CodeFrame& caller : row.callers)
-    callers += (callers.empty() ? "<- " : " <- ") + frame_text(caller, page);
+  for (const CodeFrame& caller : row.callers) {
+    const std::string more = (callers.empty() ? "<- " : " <- ") + frame_text(caller, page);
+    const bool fits = kPlace + callers.size() + more.size() <= page.width;
+    if (!callers.empty() && !fits) break;
+    callers += more;
+  }
   if (callers.empty()) return;
   const bool fits = line.width() + kGap + callers.size() <= page.width;
   Line& behind = fits ? line.pad_to(0, kGap) : lines.emplace_back().pad_to(kPlace);
@@ -72,8 +76,9 @@ Lines slow_stacks_section(const SlowStacks& stacks, const Page& page) {
   if (!stacks.wanted) return {};
   const std::vector<SlowLine> rows = slow_lines(stacks, kLines);
   if (rows.empty()) {
-    const std::string why = stacks.requests == 0 ? "no request was slow (by p99, from 100 on; or --slow)"
-                                                 : "no stack was seen in the slow requests";
+    const std::string why = stacks.requests == 0
+                                ? "no request was slow (by p99, from 100 on; or --slow)"
+                                : "no stack was seen in the slow requests";
     return facts("In the code", {{why, Tone::Dim}}, page.style, page.width);
   }
   Lines lines{Line("Where in the code", Tone::Heading)};
@@ -85,7 +90,8 @@ Lines slow_stacks_section(const SlowStacks& stacks, const Page& page) {
   if (!stacks.cpu_known) notes.emplace_back("what runs was not looked at");
   if (stacks.not_kept > 0) notes.push_back(fmt::format("{} samples not kept", stacks.not_kept));
   if (stacks.too_old > 0) {
-    notes.push_back(fmt::format("{} of {} slow requests not whole", stacks.too_old, stacks.requests));
+    notes.push_back(
+        fmt::format("{} of {} slow requests not whole", stacks.too_old, stacks.requests));
   }
   for (const std::string& note : notes)
     lines.emplace_back().pad_to(kIndent).add(note, Tone::Warn);
@@ -108,12 +114,10 @@ void add_slow_stacks(Json& summary, const SlowStacks& stacks, std::size_t most) 
     rows.push_back(std::move(row));
   }
   summary["slow_stacks"] = std::move(rows);
-  summary["slow_stacks_of"] = {{"requests", stacks.requests},
-                               {"duration_ns", stacks.total_ns},
-                               {"slow_from_ns", stacks.slow_from_ns},
-                               {"cpu_known", stacks.cpu_known},
-                               {"samples_not_kept", stacks.not_kept},
-                               {"requests_not_whole", stacks.too_old}};
+  summary["slow_stacks_of"] = {
+      {"requests", stacks.requests},         {"duration_ns", stacks.total_ns},
+      {"slow_from_ns", stacks.slow_from_ns}, {"cpu_known", stacks.cpu_known},
+      {"samples_not_kept", stacks.not_kept}, {"requests_not_whole", stacks.too_old}};
 }
 
 }  // namespace tailwhy
