@@ -72,7 +72,7 @@ Result<std::unique_ptr<LiveSession>> LiveSession::create(LiveConfig config) {
 }
 
 Result<> LiveSession::start() {
-  if (auto opened = start_stacks(); !opened) return opened;
+  if (auto opened = open_stacks(); !opened) return opened;
   if (auto found = find_targets(); !found) return found;
   if (auto attached = attach(); !attached) return attached;
   describe();
@@ -80,7 +80,7 @@ Result<> LiveSession::start() {
 }
 
 // Before anything is attached: to learn at the end that nothing can be written would be too late.
-Result<> LiveSession::start_stacks() {
+Result<> LiveSession::open_stacks() {
   if (config_.stacks_path.empty()) return {};
   auto fd = open_private(config_.stacks_path, "write stacks to " + config_.stacks_path,
                          config_.record_owner);
@@ -88,6 +88,16 @@ Result<> LiveSession::start_stacks() {
   stacks_fd_ = *std::move(fd);
   config_.tracer.want_stacks = true;
   return {};
+}
+
+void LiveSession::start_slow_requests() {
+  slow_.emplace(SlowRequestsConfig{
+      .slow_ns = config_.slow_ns,
+      .cpu_known = tracer_->plan().has_program("cpu_clock_pe"),
+      .read_stack = [this](std::int32_t id) { return tracer_->read_stack(id); }});
+  for (const auto& [pid, process] : processes_)
+    slow_->on_process(static_cast<std::uint32_t>(pid));
+  analysis_->set_slow_requests(&*slow_);
 }
 
 Result<> LiveSession::find_targets() {
@@ -230,15 +240,7 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   analysis_->set_source_stats([this] { return source_->stats(); });
   analysis_->want_secrets(!config_.record_path.empty() && !config_.record_payload);
   if (auto recording = start_recording(); !recording) return std::move(recording).error();
-  if (stacks_fd_) {
-    slow_.emplace(SlowRequestsConfig{
-        .slow_ns = config_.slow_ns,
-        .cpu_known = tracer_->plan().has_program("cpu_clock_pe"),
-        .read_stack = [this](std::int32_t id) { return tracer_->read_stack(id); }});
-    for (const auto& [pid, process] : processes_)
-      slow_->on_process(static_cast<std::uint32_t>(pid));
-    analysis_->set_slow_requests(&*slow_);
-  }
+  if (stacks_fd_) start_slow_requests();
   if (auto watched = watch(); !watched) return std::move(watched).error();
   if (auto watched = watch_programs(); !watched) return std::move(watched).error();
   if (auto own = read_own_usage()) own_before_ = *own;

@@ -87,7 +87,8 @@ class LiveSession final : private SideSource, private EventHandler {
   Result<> find_targets();
   Result<> attach();
   Result<> start_recording();
-  Result<> start_stacks();
+  Result<> open_stacks();
+  void start_slow_requests();
   Result<> watch();
   void describe();
   Result<> watch_programs();

@@ -1,5 +1,5 @@
-// At which threads a connection's work was, and when: the last places, merged where it stayed. Plain
-// values; the Ledger writes them.
+// At which threads a connection's work was, and when: the last places, merged where it stayed.
+// Plain values; the Ledger writes them.
 #pragma once
 
 #include "base/clock.h"
