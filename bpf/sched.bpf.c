@@ -6,6 +6,7 @@
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
 #include "lib/fd.bpf.h"
+#include "lib/stacks.bpf.h"
 #include "lib/task.bpf.h"
 
 static __always_inline void charge(struct tw_task *t, __u64 now_ns, __u32 next_state)
@@ -205,8 +206,8 @@ __hidden void tw_task_missed_switch(struct task_struct *task, struct tw_task *t)
 	missed_switch(task, t, bpf_ktime_get_ns());
 }
 
-static __always_inline void leave(struct task_struct *task, struct tw_task *t, bool preempt,
-				  __u64 now_ns)
+static __always_inline void leave(void *ctx, struct task_struct *task, struct tw_task *t,
+				  bool preempt, __u64 now_ns)
 {
 	/* Preempted while it was about to sleep, it is still on a run queue. */
 	bool runnable = preempt || task->__state == TASK_RUNNING;
@@ -229,6 +230,8 @@ static __always_inline void leave(struct task_struct *task, struct tw_task *t, b
 	} else {
 		t->account.voluntary_switches++;
 		look_at_sleep(task, &t->off);
+		if (cfg.want_stacks)
+			tw_stack_of_sleep(ctx, task, t, now_ns);
 	}
 	charge(t, now_ns, runnable ? TW_TASK_RUNNABLE : TW_TASK_SLEEPING);
 }
@@ -244,7 +247,7 @@ static __always_inline void arrive(struct tw_task *t, __u64 now_ns)
 	t->off.waker_tid = 0;
 }
 
-static __always_inline int on_switch(bool preempt, struct task_struct *prev,
+static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next)
 {
 	struct tw_task *out = tw_task_get(prev);
@@ -253,7 +256,7 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 
 	if (out) {
 		now_ns = bpf_ktime_get_ns();
-		leave(prev, out, preempt, now_ns);
+		leave(ctx, prev, out, preempt, now_ns);
 	}
 	if (in)
 		arrive(in, now_ns ? now_ns : bpf_ktime_get_ns());
@@ -330,7 +333,7 @@ static __always_inline int on_wakeup_new(struct task_struct *task)
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	return on_switch(preempt, prev, next);
+	return on_switch(ctx, preempt, prev, next);
 }
 
 SEC("?tp_btf/sched_waking")

@@ -61,6 +61,8 @@
 
 /* errno */
 #define EINTR	     4
+#define EFAULT	     14
+#define EEXIST	     17
 #define EAGAIN	     11
 #define EPIPE	     32
 #define ENOSYS	     38
@@ -86,6 +88,8 @@
 #define NR_recvmsg   47
 #define NR_accept    43
 #define NR_futex     202
+#define NR_epoll_wait 232
+#define NR_epoll_pwait 281
 #define NR_splice    275
 #define NR_accept4   288
 #define NR_preadv    295
@@ -94,5 +98,6 @@
 #define NR_sendmmsg  307
 #define NR_preadv2   327
 #define NR_pwritev2  328
+#define NR_epoll_pwait2 441
 
 #endif

@@ -78,11 +78,17 @@
   X(tw_ev_ack, hdr) X(tw_ev_ack, conn_id) X(tw_ev_ack, offset_bytes) X(tw_ev_ack, flags) \
   X(tw_ev_ack, _pad)
 
+#define LAYOUT_STACK(X) \
+  X(tw_ev_stack, hdr) X(tw_ev_stack, ip) X(tw_ev_stack, sp) X(tw_ev_stack, bp) X(tw_ev_stack, pid) \
+  X(tw_ev_stack, tid) X(tw_ev_stack, user_stack) X(tw_ev_stack, kernel_stack) \
+  X(tw_ev_stack, period_ns) X(tw_ev_stack, top_bytes) X(tw_ev_stack, kind) X(tw_ev_stack, _pad) \
+  X(tw_ev_stack, top)
+
 #define LAYOUT(X) \
   LAYOUT_HDR(X) LAYOUT_CONN_OPEN(X) LAYOUT_DATA(X) LAYOUT_ARRIVAL(X) LAYOUT_CONN_SHUT(X) \
   LAYOUT_CONN_CLOSE(X) LAYOUT_RETRANSMIT(X) LAYOUT_IO_ERROR(X) LAYOUT_TASK_FORK(X) \
   LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) \
-  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_ACK(X) \
+  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_ACK(X) LAYOUT_STACK(X) \
   LAYOUT_MAPS(X)
 /* clang-format on */
 

@@ -81,6 +81,7 @@ class Collector : public EventHandler {
   void take(const tw_ev_call_errors* ev) { trace_.call_errors.push_back(*ev); }
   void take(const tw_ev_conn_connect* ev) { trace_.connects.push_back(*ev); }
   void take(const tw_ev_ack* ev) { trace_.acks.push_back(*ev); }
+  void take(const tw_ev_stack* ev) { trace_.stacks.push_back(*ev); }
   void take(const tw_ev_task_fork* ev) { trace_.forks.push_back(*ev); }
   void take(const tw_ev_task_exec* ev) { trace_.execs.push_back(*ev); }
   void take(const tw_ev_task_exit* ev) { trace_.exits.push_back(*ev); }
@@ -259,6 +260,7 @@ Scene::Scene(const Mode& mode, const Body& body, const SceneOptions& options)
   if (options.attach) config.pids.push_back(target_.pid());
   PlanOptions plan;
   plan.groups = options.groups;
+  plan.stacks = config.want_stacks;
   tracer_ = start_tracer(config, features_of(mode), plan).value();
   REQUIRE(tracer_->plan().find("sock_io")->variant->name == mode.io);
   go();

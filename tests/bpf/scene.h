@@ -115,6 +115,7 @@ struct Trace {
   std::vector<tw_ev_call_errors> call_errors;
   std::vector<tw_ev_conn_connect> connects;
   std::vector<tw_ev_ack> acks;
+  std::vector<tw_ev_stack> stacks;
   LossCounters losses{};
   std::uint64_t malformed = 0;
 

@@ -39,7 +39,7 @@ int main() {
     for (const tw_feature feature : mask) {
       features.set(feature, Support::No, "masked");
     }
-    const auto tracer = start_tracer({}, features, {});
+    const auto tracer = start_tracer({.want_stacks = true}, features, {.stacks = true});
     if (!tracer) {
       fmt::print(stderr, "verifier_stats: {}\n{}\n", tracer.error().to_string(),
                  tracer.error().hint());

@@ -234,6 +234,22 @@ class EventBuilder {
     return push(event);
   }
 
+  /// Thread `tid` goes to sleep at `at_ns`, or (with a period) was met on a CPU. `user_stack` tells
+  /// one place from another.
+  EventBuilder& stack(std::uint32_t tid,
+                      Ns at_ns,
+                      std::int32_t user_stack,
+                      std::uint32_t period_ns = 0) {
+    auto event = make<tw_ev_stack>(TW_EV_STACK, at_ns);
+    event.pid = 100;
+    event.tid = tid;
+    event.user_stack = user_stack;
+    event.kernel_stack = -14;
+    event.period_ns = period_ns;
+    event.kind = period_ns > 0 ? TW_STACK_CPU : TW_STACK_SLEEP;
+    return push(event);
+  }
+
   EventBuilder& call_errors(
       std::uint32_t tid, Ns at_ns, std::uint32_t count, std::uint16_t nr, std::uint16_t error) {
     auto event = make<tw_ev_call_errors>(TW_EV_CALL_ERRORS, at_ns);

@@ -62,8 +62,14 @@ void Analysis::on_lifecycle(const LifecycleEvent& event) {
     sink->on_lifecycle(event);
 }
 
+void Analysis::set_slow_requests(SlowRequests* slow) {
+  slow_ = slow;
+  conns_.want_stacks(slow != nullptr);
+}
+
 void Analysis::on_request(const Request& request) {
   aggregator_->on_request(request);
+  if (slow_ != nullptr) slow_->on_request(request, conns_);
   for (Sink* sink : sinks_)
     sink->on_request(request);
 }
@@ -186,6 +192,7 @@ void Analysis::on_tick(Ns now_ns) {
 Result<> Analysis::finish(Ns now_ns) {
   conns_.finish();
   close_interval(now_ns);
+  if (slow_ != nullptr) total_.slow_stacks = slow_->finish();
   Result<> result;
   for (Sink* sink : sinks_) {
     auto ended = sink->on_end(total_);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/side_data.h"
+#include "app/slow_requests.h"
 #include "events/event_source.h"
 #include "flow/conn_table.h"
 #include "flow/listener.h"
@@ -34,6 +35,8 @@ class Analysis final : public EventHandler, private FlowListener {
   void set_side_source(SideSource* source) { side_source_ = source; }
   /// For the record in the losses: what the source could not give.
   void set_source_stats(std::function<SourceStats()> stats) { source_stats_ = std::move(stats); }
+  /// Looks at the stacks of slow requests; its words are in the total. Lives longer.
+  void set_slow_requests(SlowRequests* slow);
   /// Ask parsers for the spans that a recording must not keep; see secrets().
   void want_secrets(bool wanted) { conns_.want_secrets(wanted); }
   [[nodiscard]] std::vector<std::uint64_t> unix_connections() const {
@@ -73,6 +76,7 @@ class Analysis final : public EventHandler, private FlowListener {
   std::optional<Aggregator> aggregator_;  // from start() on
   SyscallTally syscalls_;
   SideSource* side_source_ = nullptr;
+  SlowRequests* slow_ = nullptr;
   std::function<SourceStats()> source_stats_;
   SideData side_;
   SideData side_before_;

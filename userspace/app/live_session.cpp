@@ -72,10 +72,32 @@ Result<std::unique_ptr<LiveSession>> LiveSession::create(LiveConfig config) {
 }
 
 Result<> LiveSession::start() {
+  if (auto opened = open_stacks(); !opened) return opened;
   if (auto found = find_targets(); !found) return found;
   if (auto attached = attach(); !attached) return attached;
   describe();
   return {};
+}
+
+// Before anything is attached: to learn at the end that nothing can be written would be too late.
+Result<> LiveSession::open_stacks() {
+  if (config_.stacks_path.empty()) return {};
+  auto fd = open_private(config_.stacks_path, "write stacks to " + config_.stacks_path,
+                         config_.record_owner);
+  if (!fd) return std::move(fd).error();
+  stacks_fd_ = *std::move(fd);
+  config_.tracer.want_stacks = true;
+  return {};
+}
+
+void LiveSession::start_slow_requests() {
+  slow_.emplace(SlowRequestsConfig{
+      .slow_ns = config_.slow_ns,
+      .cpu_known = tracer_->plan().has_program("cpu_clock_pe"),
+      .read_stack = [this](std::int32_t id) { return tracer_->read_stack(id); }});
+  for (const auto& [pid, process] : processes_)
+    slow_->on_process(static_cast<std::uint32_t>(pid));
+  analysis_->set_slow_requests(&*slow_);
 }
 
 Result<> LiveSession::find_targets() {
@@ -105,7 +127,8 @@ Result<> LiveSession::attach() {
   for (const tw_feature feature : config_.disabled_features) {
     features.set(feature, Support::No, "disabled by option");
   }
-  auto tracer = start_tracer(config_.tracer, features, {.groups = config_.groups});
+  auto tracer = start_tracer(config_.tracer, features,
+                             {.groups = config_.groups, .stacks = config_.tracer.want_stacks});
   if (!tracer) return std::move(tracer).error();
   tracer_.emplace(std::move(*tracer));
   for (const PlannedHook& hook : tracer_->plan().hooks) {
@@ -151,6 +174,7 @@ void LiveSession::add_process(const Process& process, Baseline baseline) {
     log_debug("{}", added.error().message());
   }
   processes_.insert_or_assign(process.id.pid, process);
+  if (slow_) slow_->on_process(static_cast<std::uint32_t>(process.id.pid));
 }
 
 void LiveSession::keep_off_their_cpus() {
@@ -216,6 +240,7 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   analysis_->set_source_stats([this] { return source_->stats(); });
   analysis_->want_secrets(!config_.record_path.empty() && !config_.record_payload);
   if (auto recording = start_recording(); !recording) return std::move(recording).error();
+  if (stacks_fd_) start_slow_requests();
   if (auto watched = watch(); !watched) return std::move(watched).error();
   if (auto watched = watch_programs(); !watched) return std::move(watched).error();
   if (auto own = read_own_usage()) own_before_ = *own;
@@ -231,6 +256,9 @@ Result<SessionEnd> LiveSession::run(const std::vector<Sink*>& sinks) {
   for (int last = 0; last < 2; ++last)  // nothing comes any more: what is found closed may end
     end_gone_connections();
   auto finished = analysis_->finish(mono_now());
+  if (slow_ && finished) {
+    finished = write_folded(analysis_->total().slow_stacks, stacks_fd_.get(), config_.stacks_path);
+  }
   if (recording_) {
     if (auto written = recording_->finish(); !written && finished) finished = std::move(written);
   }
@@ -266,6 +294,9 @@ void LiveSession::on_event(const EventView& event) {
     if (auto process = read_process(proc_, static_cast<pid_t>((*fork)->pid))) {
       add_process(*process, Baseline::Birth);
     }
+    if (slow_) slow_->on_fork((*fork)->parent_pid, (*fork)->pid);
+  } else if (const auto* exec = std::get_if<const tw_ev_task_exec*>(&event)) {
+    if (slow_) slow_->on_process((*exec)->pid);
   } else if (const auto* exit = std::get_if<const tw_ev_task_exit*>(&event)) {
     ended_threads_.push_back({(*exit)->pid, (*exit)->tid});
     add(ended_account_, (*exit)->account);
@@ -298,6 +329,7 @@ void LiveSession::end_gone_connections() {
 }
 
 void LiveSession::on_tick(Ns now_ns) {
+  if (slow_) slow_->on_tick();
   end_gone_connections();
   analysis_->set_clock(sample_clock_offset());
   analysis_->on_tick(now_ns);

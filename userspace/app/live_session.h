@@ -5,6 +5,7 @@
 
 #include "app/analysis.h"
 #include "app/gone_connections.h"
+#include "app/slow_requests.h"
 #include "base/handle.h"
 #include "bpf/attach_plan.h"
 #include "bpf/live_source.h"
@@ -42,7 +43,9 @@ struct LiveConfig {
   Ns duration_ns = 0;                     ///< 0: until stopped
   std::string record_path;                ///< empty: no recording
   bool record_payload = false;            ///< keep what could be secret
-  std::optional<FileOwner> record_owner;  ///< whose the recording shall be, if not ours
+  std::optional<FileOwner> record_owner;  ///< whose these files shall be, if not ours
+  std::string stacks_path;                ///< folded stacks of slow requests; empty: none
+  Ns slow_ns = 0;                         ///< from when on they are slow; 0: by the run's p99
   /// Signal handler for SIGINT and SIGTERM once the first one has come; must not return.
   void (*on_second_signal)(int) = nullptr;
   int ready_fd = -1;  ///< gets one line once everything is attached
@@ -84,6 +87,8 @@ class LiveSession final : private SideSource, private EventHandler {
   Result<> find_targets();
   Result<> attach();
   Result<> start_recording();
+  Result<> open_stacks();
+  void start_slow_requests();
   Result<> watch();
   void describe();
   Result<> watch_programs();
@@ -119,6 +124,8 @@ class LiveSession final : private SideSource, private EventHandler {
   std::optional<ResourceSampler> resources_;
   std::optional<NetCounters> net_before_;
   std::unique_ptr<CaptureWriter> recording_;
+  UniqueFd stacks_fd_;
+  std::optional<SlowRequests> slow_;
   std::unique_ptr<Analysis> analysis_;
   std::vector<Sink*> sinks_;
   UniqueFd signal_fd_;

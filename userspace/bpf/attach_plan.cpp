@@ -75,6 +75,7 @@ Result<AttachPlan> plan_hooks(std::span<const HookSpec> table,
   AttachPlan plan;
   plan.conns_by_address = !features.usable(TW_FEAT_SK_STORAGE);
   for (const HookSpec& hook : table) {
+    if (hook.for_stacks && !options.stacks) continue;
     if (!hook.required && !options.groups.has(hook.group)) {
       if (!hook.on_request) plan.missing.push_back({&hook, true, "switched off"});
       continue;

@@ -40,6 +40,7 @@ struct RefusedProgram {
 struct PlanOptions {
   HookGroups groups = HookGroups::all();
   std::vector<RefusedProgram> refused;
+  bool stacks = false;  ///< stacks are wanted
 };
 
 struct PlannedHook {

@@ -50,6 +50,7 @@ constexpr HookProgram kSched[] = {
 constexpr HookProgram kSysExit[] = {{"sys_exit_tp", {TW_FEAT_SYS_EXIT_TP}}};
 
 constexpr HookProgram kAck[] = {{"ack_tp", {TW_FEAT_TCP_PROBE_TP}}};
+constexpr HookProgram kCpuClock[] = {{"cpu_clock_pe"}};
 
 constexpr HookVariant kProcessBy[] = {{"tracepoints", kProcess}};
 constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
@@ -80,6 +81,7 @@ constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
 constexpr HookVariant kAckBy[] = {{"tracepoint", kAck}};
 constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};
 constexpr HookVariant kSysExitBy[] = {{"tracepoint", kSysExit}};
+constexpr HookVariant kCpuStacksBy[] = {{"CPU clock", kCpuClock}};
 
 // In the order of attaching.
 constexpr HookSpec kHooks[] = {
@@ -134,6 +136,12 @@ constexpr HookSpec kHooks[] = {
      .required = false,
      .gives = "time on CPU, in run queues and asleep",
      .variants = kSchedBy},
+    {.name = "cpu_stacks",
+     .group = HookGroup::Sched,
+     .required = false,
+     .gives = "where in the code requests use the CPU (--stacks)",
+     .variants = kCpuStacksBy,
+     .for_stacks = true},
     {.name = "sys_exit",
      .group = HookGroup::Syscalls,
      .required = false,

@@ -47,6 +47,7 @@ struct HookSpec {
   bool on_request = false;  ///< nobody misses it who has not asked for it
   std::string_view gives;   ///< what is lost without it
   std::span<const HookVariant> variants;
+  bool for_stacks = false;  ///< of no use unless stacks are wanted
 };
 
 /// Every program of the object is in exactly one row (a test holds the two against each other).

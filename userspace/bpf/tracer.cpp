@@ -4,6 +4,7 @@
 
 #include "tracer.skel.h"
 
+#include "bpf/cpu_clock.h"
 #include "bpf/libbpf_log.h"
 #include "bpf/link.h"
 #include "bpf/pid_namespace.h"
@@ -17,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <fstream>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -55,11 +57,24 @@ tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uin
   cfg.io_by_syscall = plan.io_by_syscall;
   cfg.want_acks = plan.find("ack") != nullptr;
   cfg.want_sched = plan.find("sched") != nullptr;
+  cfg.want_stacks = config.want_stacks;
   return cfg;
 }
 
 bool is_iterator(const bpf_program* program) {
   return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
+}
+
+bool is_on_cpu_clock(const bpf_program* program) {
+  return bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT;
+}
+
+// As many as the kernel is set to give; it refuses maps of longer ones.
+std::uint32_t stack_frames() {
+  std::ifstream file("/proc/sys/kernel/perf_event_max_stack");
+  std::uint32_t most = 0;
+  if (!(file >> most) || most == 0) return TW_STACK_FRAMES;
+  return std::min<std::uint32_t>(most, TW_STACK_FRAMES);
 }
 
 // An iterator over the sockets that have storage wants to know which storage.
@@ -111,6 +126,8 @@ Result<> Tracer::Impl::load(std::string* refused) {
   if (plan.conns_by_address) bpf_map__set_autocreate(skel->maps.conns, false);
   if (!plan.conns_by_address) bpf_map__set_max_entries(skel->maps.conns_by_addr, 1);
   if (!plan.accept_seen) bpf_map__set_max_entries(skel->maps.accepts, 1);
+  bpf_map__set_autocreate(skel->maps.stacks, config.want_stacks);
+  bpf_map__set_value_size(skel->maps.stacks, stack_frames() * sizeof(std::uint64_t));
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skel->obj) {
     bpf_program__set_autoload(program, plan.has_program(bpf_program__name(program)));
@@ -129,6 +146,16 @@ Result<> Tracer::Impl::attach(const PlannedHook& hook, std::string* refused) {
         bpf_object__find_program_by_name(skeleton.get()->obj, std::string(name).c_str());
     if (program == nullptr) {
       return Error(ErrorCode::Runtime, fmt::format("no BPF program named {}", name));
+    }
+    if (is_on_cpu_clock(program)) {
+      auto links = attach_to_cpu_clocks(program);
+      if (!links) {
+        if (refused != nullptr) *refused = name;
+        return std::move(links).error().wrap(fmt::format("attach {}", name));
+      }
+      for (LinkHandle& link : *links)
+        hooks.push_back({name, std::move(link)});
+      continue;
     }
     LinkHandle link(iterates_sockets(program)
                         ? attach_to_map(program, bpf_map__fd(skeleton.get()->maps.conns))
@@ -291,6 +318,15 @@ Result<std::vector<tw_thread_info>> Tracer::list_threads() const {
     std::memcpy(threads.data(), bytes->data(), threads.size() * sizeof(tw_thread_info));
   }
   return threads;
+}
+
+std::vector<std::uint64_t> Tracer::read_stack(std::int32_t id) const {
+  const bpf_map* map = impl_->skeleton.get()->maps.stacks;
+  if (id < 0 || bpf_map__fd(map) < 0) return {};
+  std::vector<std::uint64_t> frames(bpf_map__value_size(map) / sizeof(std::uint64_t));
+  if (bpf_map_lookup_elem(bpf_map__fd(map), &id, frames.data()) != 0) return {};
+  frames.erase(std::find(frames.begin(), frames.end(), 0), frames.end());
+  return frames;
 }
 
 Result<std::optional<std::vector<std::uint64_t>>> Tracer::list_unix() const {

@@ -27,6 +27,7 @@ struct TracerConfig {
   std::uint32_t request_capture_bytes = 8192;
   std::uint32_t response_capture_bytes = 1024;
   bool want_payload = true;
+  bool want_stacks = false;  ///< also of what runs, if the plan has the hook for that
 };
 
 /// Failing system calls of one thread, by call and errno, since the attach.
@@ -77,6 +78,9 @@ class Tracer {
 
   /// The threads that are followed, with their accounts up to now.
   [[nodiscard]] Result<std::vector<tw_thread_info>> list_threads() const;
+
+  /// The return addresses of a stack that an event names, innermost first; empty: it is not kept.
+  [[nodiscard]] std::vector<std::uint64_t> read_stack(std::int32_t id) const;
 
   /// The ids of followed Unix connections that are open now; nothing: this kernel cannot say.
   [[nodiscard]] Result<std::optional<std::vector<std::uint64_t>>> list_unix() const;

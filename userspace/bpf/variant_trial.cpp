@@ -18,6 +18,7 @@ Result<> try_variant(const HookSpec& hook,
   plan.io_by_syscall = plan.has_program("sys_io_tp");
   TracerConfig config;
   config.ring_size_bytes = 64U << 10;
+  config.want_stacks = hook.for_stacks;
   auto tracer = Tracer::create(config, plan);
   if (!tracer) return std::move(tracer).error();
   return {};

@@ -106,6 +106,9 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
   config.duration_ns = o.duration_ns;
   config.ready_fd = o.ready_fd;
   config.command_line = o.command_line;
+  config.stacks_path = o.stacks;
+  config.slow_ns = o.slow_ns;
+  if (!o.stacks.empty()) config.record_owner = sudo_user();
   if (o.command == Command::Record) {
     config.record_path = o.output;
     config.record_payload = o.keep_payload;

@@ -222,6 +222,10 @@ Parser make_parser(Options& o) {
   add_outputs(app, o);
   add_gates(app, o);
   add_tracing(app, o);
+  app.add_option("--stacks", o.stacks,
+                 "Write where in the code slow requests spend their time, as folded stacks")
+      ->type_name("FILE")
+      ->group(kOutputs);
 
   p.record = app.add_subcommand("record", "Trace into a file, for `tailwhy report`");
   add_targets(*p.record, o);
@@ -297,6 +301,13 @@ Result<> check(const Options& o) {
     if (group == "process" || group == "conn" || group == "io") {
       return usage(fmt::format("--without {}: nothing can be measured without it", group));
     }
+  }
+  const bool sched = std::find(o.without.begin(), o.without.end(), "sched") == o.without.end();
+  if (!o.stacks.empty() && !sched) {
+    return usage("--stacks and --without sched: stacks are taken where threads go to sleep");
+  }
+  if (!o.stacks.empty() && o.command != Command::Trace) {
+    return usage("--stacks is for a trace: a recording has no stacks");
   }
   if (o.log_requests == WhichRequests::Slow && o.slow_ns == 0) {
     return usage("--log-requests slow needs --slow TIME");

@@ -50,7 +50,8 @@ struct Options {
   std::string output;  // empty or "-": stdout
   std::string log;     // empty: no log of requests
   WhichRequests log_requests = WhichRequests::Default;
-  Ns slow_ns = 0;  // 0: no threshold
+  Ns slow_ns = 0;      // 0: no threshold
+  std::string stacks;  // empty: none are taken
   std::uint32_t sample_per_second = 50;
   bool client_address = false;
   std::uint32_t top = 0;  // 0: at most 10, and no more than the screen has room for

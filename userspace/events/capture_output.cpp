@@ -1,56 +1,15 @@
 // Opening and writing the file of a recording.
 #include "events/capture_output.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 #include <utility>
 
 namespace tailwhy {
-namespace {
-
-// Payload of other people's requests goes into this file, and it is written as root, often in /tmp:
-// what stands under the name already must be ours alone.
-Result<> check_file(const std::string& path,
-                    const struct stat& info,
-                    const std::optional<FileOwner>& owner) {
-  const std::string what = "record to " + path + ": ";
-  if (S_ISCHR(info.st_mode)) return {};  // /dev/null
-  if (!S_ISREG(info.st_mode)) {
-    return Error(ErrorCode::Usage, what + "not a regular file", "name a new file");
-  }
-  const bool ours = info.st_uid == ::geteuid() || (owner && info.st_uid == owner->uid);
-  if (!ours) {
-    return Error(ErrorCode::Permission, what + "the file belongs to another user",
-                 "remove it, or name a new file");
-  }
-  if (info.st_nlink != 1) {
-    return Error(ErrorCode::Usage, what + "the file has a second name (hard link)",
-                 "remove it, or name a new file");
-  }
-  return {};
-}
-
-Result<> claim(int fd, const std::string& path, const std::optional<FileOwner>& owner) {
-  const std::string what = "record to " + path;
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return Error::from_errno(what, errno);
-    return Error(ErrorCode::Usage, what + ": another process is recording to this file",
-                 "name another file, or wait until it is done");
-  }
-  if (::ftruncate(fd, 0) != 0) return Error::from_errno(what, errno);
-  if (owner && ::fchown(fd, owner->uid, owner->gid) != 0) return Error::from_errno(what, errno);
-  if (::fchmod(fd, S_IRUSR | S_IWUSR) != 0) return Error::from_errno(what, errno);
-  return {};
-}
-
-}  // namespace
-
 CaptureOutput::CaptureOutput(UniqueFd fd, std::string path, bool regular, int level)
     : fd_(std::move(fd)), path_(std::move(path)), regular_(regular), compressor_(level) {}
 
@@ -58,31 +17,13 @@ Result<CaptureOutput> CaptureOutput::open(const std::string& path,
                                           std::optional<FileOwner> owner,
                                           Ns tick_interval_ns,
                                           int level) {
-  // Not O_TRUNC: nothing is lost before we know whose file it is. O_NONBLOCK: a FIFO without a
-  // reader must not hang us.
-  UniqueFd fd(::open(path.c_str(),
-                     O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                     S_IRUSR | S_IWUSR));
-  if (!fd) {
-    const int err = errno;
-    auto error = Error::from_errno("record to " + path, err);
-    if (err == ELOOP) {
-      return std::move(error)
-          .with_code(ErrorCode::Usage)
-          .with_hint("the name is a symbolic link; name the file itself");
-    }
-    return error;
-  }
+  auto fd = open_private(path, "record to " + path, owner);
+  if (!fd) return std::move(fd).error();
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return Error::from_errno("record to " + path, errno);
-  if (auto fine = check_file(path, info, owner); !fine) return fine.error();
+  if (::fstat(fd->get(), &info) != 0) return Error::from_errno("record to " + path, errno);
   const bool regular = S_ISREG(info.st_mode);
-  if (regular) {
-    if (auto ours = claim(fd.get(), path, owner); !ours) return ours.error();
-  }
-  if (::fcntl(fd.get(), F_SETFL, 0) != 0) return Error::from_errno("record to " + path, errno);
 
-  CaptureOutput output(std::move(fd), path, regular, level);
+  CaptureOutput output(*std::move(fd), path, regular, level);
   CaptureFileHeader head{.magic = kCaptureMagic,
                          .major = kCaptureMajor,
                          .minor = kCaptureMinor,

@@ -5,11 +5,10 @@
 
 #include "base/clock.h"
 #include "base/handle.h"
+#include "base/private_file.h"
 #include "base/result.h"
 #include "events/block_codec.h"
 #include "events/capture_format.h"
-
-#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,12 +18,6 @@
 #include <vector>
 
 namespace tailwhy {
-
-/// Who shall own a new recording: under sudo, the user who typed it.
-struct FileOwner {
-  uid_t uid;
-  gid_t gid;
-};
 
 /// What the frame of a block says of its records.
 struct BlockInfo {

@@ -41,6 +41,10 @@ bool consistent(const tw_ev_off_cpu& event) noexcept {
          (event.woken_ns == 0 || event.off_ns <= event.woken_ns);
 }
 
+bool consistent(const tw_ev_stack& event) noexcept {
+  return event.kind <= TW_STACK_CPU && event.top_bytes <= TW_STACK_TOP_BYTES;
+}
+
 bool consistent(const tw_ev_data& event) noexcept {
   const bool continued = (event.flags & TW_DATA_CONT) != 0;
   return is_dir(event.dir) && event.captured_bytes <= TW_PAYLOAD_MAX &&

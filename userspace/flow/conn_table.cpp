@@ -228,6 +228,62 @@ void ConnTable::on_event(const tw_ev_io_error& error) {
   listener_.on_socket_error(static_cast<int>(error.error));
 }
 
+void ConnTable::want_stacks(bool wanted) {
+  want_stacks_ = wanted;
+  ledger_.want_stays(wanted);
+}
+
+void ConnTable::on_event(const tw_ev_off_cpu& off) {
+  const std::optional<Part> slept = ledger_.on_off_cpu(off);
+  if (!want_stacks_ || !slept) return;
+  stacks_.end_sleep(off.tid, off.off_ns, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, *slept);
+}
+
+void ConnTable::on_event(const tw_ev_stack& stack) {
+  if (!want_stacks_) return;
+  find_owners(stack.tid, 0);  // while it is remembered
+  stacks_.add(stack);
+}
+
+// What the thread did is remembered for some stretches only, and threads of pools have no owner.
+void ConnTable::find_owners(std::uint32_t tid, Ns from) {
+  int looked_at = 0;
+  stacks_.for_each_since(tid, from, [&](StackSample& sample) {
+    if (sample.owner_known || ++looked_at > 32) return false;
+    sample.owner = ledger_.owner_at(tid, sample.begin);
+    sample.owner_known = sample.owner != kUndecided;
+    return true;
+  });
+}
+
+bool ConnTable::for_each_stack(const Request& request, const StackVisitor& visit) {
+  const Work* work = work_of(request.conn_id);
+  if (work == nullptr) return true;
+  // An event loop that was idle waited for whomever the request's budget names.
+  const Part idle = request.budget.of(Part::Poll) > 0         ? Part::Poll
+                    : request.budget.of(Part::Downstream) > 0 ? Part::Downstream
+                                                              : Part::Client;
+  bool whole = true;
+  for (const Stay& stay : work->stays) {
+    const Ns from = std::max(stay.from, request.at.read_first);
+    const Ns until = std::min(stay.until, request.at.write_last);
+    if (from >= until) continue;
+    find_owners(stay.tid, from);
+    whole &= stacks_.for_each_since(stay.tid, from, [&](const StackSample& sample) {
+      if (sample.begin >= until || !sample.over) return true;
+      const bool cpu = sample.stack.kind == TW_STACK_CPU;
+      const Ns ns =
+          cpu ? sample.stack.period_ns : std::min(sample.end, until) - std::max(sample.begin, from);
+      const bool others =
+          sample.owner_known && sample.owner != kNobody && sample.owner != request.conn_id;
+      const Part own = sample.part == Part::Poll ? idle : sample.part;
+      visit(sample, others ? Part::OtherRequests : own, ns);
+      return true;
+    });
+  }
+  return whole;
+}
+
 void ConnTable::on_tick(Ns now_ns) {
   end_all_reset();
   for (auto& [id, entry] : conns_) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "flow/conn.h"
+#include "flow/stack_samples.h"
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <unordered_map>
@@ -31,7 +33,8 @@ class ConnTable {
   void on_event(const tw_ev_retransmit& retransmit);
   void on_event(const tw_ev_io_error& error);
   void on_event(const tw_ev_ack& ack);
-  void on_event(const tw_ev_off_cpu& off) { ledger_.on_off_cpu(off); }
+  void on_event(const tw_ev_off_cpu& off);
+  void on_event(const tw_ev_stack& stack);
   void on_event(const tw_ev_call_errors& errors) { ledger_.on_call_errors(errors); }
   void on_event(const tw_ev_conn_connect& connect) { ledger_.on_connect(connect); }
   void on_thread_exit(std::uint32_t tid) { ledger_.on_thread_exit(tid); }
@@ -40,6 +43,13 @@ class ConnTable {
   void want_budgets(bool wanted) { ledger_.enable(wanted); }
   /// Requests end when the peer has acknowledged them.
   void want_acks(bool wanted) { want_acks_ = wanted; }
+
+  /// The records of stacks come too: keep those that for_each_stack() may be asked for.
+  void want_stacks(bool wanted);
+  using StackVisitor = std::function<void(const StackSample& sample, Part part, Ns ns)>;
+  /// Where the threads that served the request were meanwhile: with the part of its time that it
+  /// was, and for how long. While the listener is told of the request. False: some are forgotten.
+  bool for_each_stack(const Request& request, const StackVisitor& visit);
 
   void on_tick(Ns now_ns);
   /// The run ends. What is still outstanding stays in flight.
@@ -71,6 +81,7 @@ class ConnTable {
   void end_reset_before(Ns now_ns);
   void end_first_reset();
   void end_all_reset();
+  void find_owners(std::uint32_t tid, Ns from);
 
   FlowLimits limits_;
   FlowListener& listener_;
@@ -78,6 +89,8 @@ class ConnTable {
   PendingBudget budget_;
   bool want_acks_ = false;
   Ledger ledger_;  // outlives the connections
+  bool want_stacks_ = false;
+  StackSamples stacks_;
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
   // Connections that their peers reset a moment ago: what a thread was sending meanwhile is told

@@ -82,27 +82,37 @@ void Ledger::set_free(Thread& thread, Ns at, const Parts& sums, Free by) {
   thread.free_sums = sums;
 }
 
-void Ledger::on_off_cpu(const tw_ev_off_cpu& off) {
-  if (!enabled_) return;
+std::optional<Part> Ledger::on_off_cpu(const tw_ev_off_cpu& off) {
+  if (!enabled_) return std::nullopt;
   Thread& t = thread(off.tid);
   if (!t.time.known()) {
     t.time.begin(off.on_ns != 0 ? off.on_ns : off.off_ns != 0 ? off.off_ns : off.hdr.ts_ns);
   }
   if (off.on_ns > t.time.last()) add(t, off.on_ns, Part::Unattributed);  // a record was lost
   add(t, off.off_ns, Part::OnCpu);
-  if ((off.flags & TW_OFF_PREEMPTED) == 0) woke_up(t, off);
+  std::optional<Part> slept;
+  if ((off.flags & TW_OFF_PREEMPTED) == 0) slept = woke_up(t, off);
   add(t, off.hdr.ts_ns, Part::RunQueue);
+  return slept;
+}
+
+std::uint64_t Ledger::owner_at(std::uint32_t tid, Ns at) const {
+  const auto found = threads_.find(tid);
+  if (found == threads_.end()) return kUndecided;
+  return found->second.time.owner_at(at, found->second.owner);
 }
 
 // The time asleep, and what woke the thread.
-void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
+std::optional<Part> Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
   const Ns asleep_from = t.time.last();
+  std::optional<Part> class_of_sleep;
   const bool is_new = (off.flags & TW_OFF_NEW) != 0;
   bool idle = is_new;
   bool by_futex = false;
   if (!is_new) {
     const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
+    class_of_sleep = part;
     if (part == Part::Poll || part == Part::Client) t.failed_calls = 0;  // for nobody
     if (part == Part::Poll) decide(t, kNobody);
     add(t, off.woken_ns != 0 ? off.woken_ns : off.hdr.ts_ns, part);
@@ -117,9 +127,10 @@ void Ledger::woke_up(Thread& t, const tw_ev_off_cpu& off) {
     by_futex = part == Part::Lock;
     idle = may_be_idle(part) && !waits_for_mutex(off);
   }
-  if (!idle) return;
+  if (!idle) return class_of_sleep;
   if (served_by(t) == nullptr) set_free(t, t.time.last(), t.time.sums(), Free::Woken);
   if (off.waker_tid != 0) hand_over(t, off.waker_tid, asleep_from, by_futex);
+  return class_of_sleep;
 }
 
 // --- work that goes from thread to thread ---
@@ -201,8 +212,9 @@ void Ledger::keep_at(Work& work, std::uint32_t tid) {
 }
 
 // In the place of an older one for the same connection, or else of the oldest.
-void Ledger::hand(Thread& to, Handed handed) {
+void Ledger::hand(Thread& to, Handed handed, const Hops& hops) {
   Handed* place = nullptr;
+  handed.hops = hops;
   for (Handed& old : to.handed) {
     if (old.conn_id == handed.conn_id) place = &old;
   }
@@ -237,7 +249,8 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
   const Work* work = active(owner);
   if (work != nullptr && work->tid == waker && (!served || work == served)) {
     if (const auto time = time_at(*work, from, at)) {
-      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex});
+      hand(to, {work->conn_id, work->generation, at, *time, to.time.sums(), by_futex},
+           {{waker, work->upto}, {to.tid, at}});
     }
     if (work == served) {  // it had made calls for the one that waited
       any = true;
@@ -251,7 +264,8 @@ void Ledger::hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_
     if (work->upto > at || (served && work != served) || held.weak) continue;
     Parts time = held.time;
     time += *sums - held.sums;
-    hand(to, {held.conn_id, held.generation, at, time, to.time.sums(), by_futex});
+    hand(to, {held.conn_id, held.generation, at, time, to.time.sums(), by_futex},
+         held.hops.then({to.tid, at}));
     any = true;
     if (work->tid != to.tid) continue;
     held.done = true;  // the one that waited for the result goes on
@@ -277,7 +291,8 @@ void Ledger::infer_work(Thread& to, const Thread& from, Ns asleep_from) {
   if (!time || !begin || !end) return;
   (*time)[Part::OtherRequests] += taken - asleep_from;
   *time += *end - *begin;
-  hand(to, {work.conn_id, work.generation, at, *time, to.time.sums()});
+  hand(to, {work.conn_id, work.generation, at, *time, to.time.sums()},
+       {{to.tid, work.upto}, {from.tid, taken}, {to.tid, at}});
 }
 
 // --- accounts ---
@@ -314,6 +329,8 @@ Parts Ledger::from_elsewhere(Work& work, Thread& thread, Ns at) {
     parts = share(work, work.own, time.sums() - work.then, left - work.upto);
   }
   const Ns taken = std::clamp(thread.free_since, left, at);
+  if (stays_) work.stays.add(work.tid, work.upto, left);
+  if (stays_) work.stays.add(thread.tid, taken, at);
   const auto then =
       taken == thread.free_since ? std::optional(thread.free_sums) : thread.time.sums_at(taken);
   Parts since = then ? thread.time.sums() - *then : Parts();
@@ -342,7 +359,9 @@ void Ledger::advance(Work& work, Thread& thread, Ns at) {
       const Ns idle = std::exchange(since[Part::Poll], 0);
       since[poll_part(work)] += idle;
       parts += since;
+      if (stays_) work.stays.add(handed->hops, work.upto, at);
     } else if (work.tid == thread.tid) {
+      if (stays_) work.stays.add(thread.tid, work.upto, at);
       parts = share(work, work.own, thread.time.sums() - work.then, at - work.upto);
       if (parts[Part::Unattributed] > 0) work.gap = Gap::Lost;
     } else {

@@ -29,7 +29,11 @@ class Ledger {
   void enable(bool enabled) { enabled_ = enabled; }
   [[nodiscard]] bool enabled() const { return enabled_; }
 
-  void on_off_cpu(const tw_ev_off_cpu& off);
+  /// Work says at which threads it was.
+  void want_stays(bool wanted) { stays_ = wanted; }
+
+  /// The part that the time asleep was; nothing if the thread did not sleep.
+  std::optional<Part> on_off_cpu(const tw_ev_off_cpu& off);
   void on_call_errors(const tw_ev_call_errors& errors);
   void on_connect(const tw_ev_conn_connect& connect);
   void on_thread_exit(std::uint32_t tid) { threads_.erase(tid); }
@@ -53,6 +57,9 @@ class Ledger {
                                                           Ns arrived,
                                                           Ns read) const;
 
+  /// For whom the thread worked at that moment, as ThreadTime says it.
+  [[nodiscard]] std::uint64_t owner_at(std::uint32_t tid, Ns at) const;
+
   [[nodiscard]] std::uint64_t threads_forgotten() const { return threads_forgotten_; }
 
  private:
@@ -72,6 +79,7 @@ class Ledger {
     // waited for a lock.
     bool weak = false;
     bool done = false;  // the thread has woken the one that waited for the result
+    Hops hops;
   };
   // Why a thread is free for work.
   enum class Free : std::uint8_t {
@@ -111,7 +119,7 @@ class Ledger {
   void charge(Thread& thread, const Stretch& stretch);
   void add(Thread& thread, Ns end, Part part);
   void decide(Thread& thread, std::uint64_t owner);
-  void woke_up(Thread& thread, const tw_ev_off_cpu& off);
+  std::optional<Part> woke_up(Thread& thread, const tw_ev_off_cpu& off);
   [[nodiscard]] Work* worked_for(const Thread& thread) const;
   [[nodiscard]] Work* caller(const Thread& thread) const;
   void keep_at(Work& work, std::uint32_t tid);
@@ -120,7 +128,7 @@ class Ledger {
   [[nodiscard]] bool has_work(const Thread& thread) const;
   void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
   void infer_work(Thread& to, const Thread& from, Ns asleep_from);
-  void hand(Thread& to, Handed handed);
+  void hand(Thread& to, Handed handed, const Hops& hops);
   static Handed* handed_for(Thread& thread, const Work& work);
   static void took_other_work(Thread& thread, const Work& work);
   [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const Thread& thread, Ns at);
@@ -134,6 +142,7 @@ class Ledger {
 
   Finder find_;
   bool enabled_ = false;
+  bool stays_ = false;
   std::unordered_map<std::uint32_t, Thread> threads_;
   std::unordered_map<std::uint64_t, Connect> connects_;  // that are not established yet
   std::uint64_t threads_forgotten_ = 0;

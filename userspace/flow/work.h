@@ -3,6 +3,7 @@
 #pragma once
 
 #include "flow/parts.h"
+#include "flow/stays.h"
 #include "model/endpoint.h"
 #include "model/request.h"
 
@@ -45,6 +46,7 @@ struct Work {
   std::uint16_t failed_error = 0;
   LongestCall other;             // since it became active
   LongestDownstream downstream;  // since it became active
+  Stays stays;                   // if the Ledger is asked for them
 
   // Of a connection that the target made:
   std::uint64_t serves = 0;             // the connection that its exchange is made for; 0: none

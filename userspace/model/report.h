@@ -5,6 +5,7 @@
 #include "base/histogram.h"
 #include "model/budget_stats.h"
 #include "model/request.h"
+#include "model/slow_stacks.h"
 
 #include <array>
 #include <cstdint>
@@ -169,6 +170,7 @@ struct Report {
   std::vector<LossRow> losses;  // one row per cause, zero rows included, fixed order
   std::uint64_t bytes_not_parsed = 0;
   SelfUse self;
+  SlowStacks slow_stacks;  // of the total, at the end
 
   // Events lost for any reason: 0 means that every number above is exact.
   [[nodiscard]] std::uint64_t lost() const {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "sinks/budget_json.h"
 #include "sinks/numbers.h"
+#include "sinks/slow_stacks_section.h"
 
 #include <nlohmann/json.hpp>
 
@@ -277,6 +278,7 @@ Json summary_record(const Report& total, std::size_t max_routes, const TailSpec&
   }
   json["routes"] = std::move(routes);
   json["routes_omitted"] = {{"routes", omitted}, {"count", omitted_requests}};
+  add_slow_stacks(json, total.slow_stacks, max_routes);
   return json;
 }
 

@@ -3,9 +3,11 @@
 
 #include "sinks/numbers.h"
 #include "sinks/sections.h"
+#include "sinks/slow_stacks_section.h"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace tailwhy {
 namespace {
@@ -128,8 +130,10 @@ std::string format_report(const Report& total, const RunInfo& run, const ReportO
   const WhySlow why = explain_slow(total, {.slow_ns = options.slow_ns});
   Lines head = first_sections(total, run, why, LatencyRows::All, page);
   Lines foot = last_sections(total, run, page);
+  Lines code;
+  append_apart(code, slow_stacks_section(total.slow_stacks, page));
   const auto room_beside = [&](const Lines& lines) {
-    const std::size_t fixed = lines.size() + foot.size();
+    const std::size_t fixed = lines.size() + code.size() + foot.size();
     return options.height > fixed ? options.height - fixed : 0;
   };
 
@@ -148,6 +152,7 @@ std::string format_report(const Report& total, const RunInfo& run, const ReportO
     if (!causes.empty()) head = std::move(brief);
   }
   append(head, std::move(causes));
+  append(head, std::exchange(code, {}));
 
   const std::size_t room = room_beside(head);
   const std::size_t routes = std::clamp(room > 3 ? room - 3 : 0, fewest_routes, options.top);

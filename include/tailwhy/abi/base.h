@@ -24,6 +24,10 @@
 #define TW_TAIL_BYTES 8
 /* TASK_COMM_LEN of the kernel. */
 #define TW_COMM_BYTES 16
+/* Return addresses that one stack of the `stacks` map holds; the kernel's default limit. */
+#define TW_STACK_FRAMES 127
+/* Bytes from the user's stack pointer on: libraries without frame pointers hide who called them. */
+#define TW_STACK_TOP_BYTES 1024
 /* sun_path of a Unix socket address. */
 #define TW_UNIX_PATH_BYTES 108
 

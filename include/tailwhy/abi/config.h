@@ -16,7 +16,8 @@ struct tw_config {
 	__u8 io_by_syscall; /* socket calls are seen when the system call returns, not within it */
 	__u8 want_sched; /* switches are seen */
 	__u8 want_acks; /* acknowledgements are told of */
-	__u8 _pad[2];
+	__u8 want_stacks; /* stacks are taken where threads go to sleep, and of what runs */
+	__u8 _pad[1];
 };
 TW_ABI_SIZE(struct tw_config, 24);
 

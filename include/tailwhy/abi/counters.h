@@ -16,6 +16,8 @@
 	X(ACCEPT_MAP_FULL, "accept_map_full", "accept calls not remembered: map full", 0)        \
 	X(SWITCH_MISSED, "switch_missed",                                                        \
 	  "switches to a thread that the kernel told nobody of: from its own sums", 0)           \
+	X(STACK_MAP_FULL, "stack_map_full",                                                      \
+	  "stacks not kept: map full, or another one in their place", 0)                         \
 	X(PROGRAM_MISSED, "program_missed",                                                      \
 	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)
 

@@ -25,7 +25,8 @@
 	  "system calls of a thread failed since its last socket call")                          \
 	X(13, CONN_CONNECT, conn_connect, "a thread of the target begins to connect")            \
 	X(14, ACK, ack,                                                                          \
-	  "the peer has acknowledged all that was sent, or closed or opened its window")
+	  "the peer has acknowledged all that was sent, or closed or opened its window")         \
+	X(15, STACK, stack, "where a thread of the target was in its code")
 
 enum tw_event_type {
 	TW_EV_NONE = 0,
@@ -296,6 +297,29 @@ struct tw_ev_conn_connect {
 	__u32 tid;
 };
 TW_ABI_SIZE(struct tw_ev_conn_connect, 32);
+
+enum tw_stack_kind {
+	TW_STACK_SLEEP = 0, /* it goes to sleep: the off_ns of the record that tells of that */
+	TW_STACK_CPU = 1, /* it was running when the CPU's clock ticked */
+};
+
+/* Only with cfg.want_stacks. `top` is memory of the target: it is unwound, never shown or kept. */
+struct tw_ev_stack {
+	struct tw_ev_hdr hdr;
+	__u64 ip; /* user registers; 0: it has no user stack */
+	__u64 sp;
+	__u64 bp;
+	__u32 pid;
+	__u32 tid;
+	__s32 user_stack; /* key of the `stacks` map; negative: none, -errno */
+	__s32 kernel_stack;
+	__u32 period_ns; /* CPU: what one sample stands for */
+	__u16 top_bytes; /* valid bytes of top */
+	__u8 kind; /* enum tw_stack_kind */
+	__u8 _pad;
+	__u8 top[TW_STACK_TOP_BYTES]; /* from sp on */
+};
+TW_ABI_SIZE(struct tw_ev_stack, 1088);
 
 /* Map formats read by the loader, not ring records. */
 

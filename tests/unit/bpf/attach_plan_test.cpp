@@ -46,7 +46,7 @@ const std::vector<tw_feature> kLinux612 = {TW_FEAT_KERNEL_SENDPAGE};
 }  // namespace
 
 TEST_CASE("plan: a kernel that has everything gets the first variant of every hook", "[plan]") {
-  const AttachPlan all = plan({});
+  const AttachPlan all = plan({}, {.stacks = true});
   CHECK(all.hooks.size() == hook_table().size());
   CHECK(all.missing.empty());
   for (const PlannedHook& hook : all.hooks) {
@@ -60,12 +60,23 @@ TEST_CASE("plan: a kernel that has everything gets the first variant of every ho
 }
 
 TEST_CASE("plan: hooks are in the order of the table, which is that of attaching", "[plan]") {
-  const AttachPlan all = plan({});
+  const AttachPlan all = plan({}, {.stacks = true});
   for (std::size_t i = 0; i < all.hooks.size(); ++i) {
     CHECK(all.hooks[i].hook == &hook_table()[i]);
   }
   CHECK(all.hooks.front().hook->group == HookGroup::Process);
   CHECK(all.hooks.back().hook->name == "find");
+}
+
+TEST_CASE("plan: what only stacks need is neither used nor missed without them", "[plan]") {
+  const AttachPlan without = plan({});
+  CHECK_FALSE(without.has_program("cpu_clock_pe"));
+  CHECK(without.missing.empty());
+  // a kernel that refuses it still gives the stacks of sleeps
+  const AttachPlan refused = plan({}, {.refused = {{"cpu_clock_pe", "no clock"}}, .stacks = true});
+  CHECK(refused.has_program("switch_tp"));
+  REQUIRE(missing_hook(refused, "cpu_stacks") != nullptr);
+  CHECK(missing_hook(refused, "cpu_stacks")->because.find("no clock") != std::string::npos);
 }
 
 TEST_CASE("plan: Linux 6.1 gets fexit programs, with the one for sendfile's old path", "[plan]") {

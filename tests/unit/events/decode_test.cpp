@@ -32,7 +32,8 @@ EventBuilder one_of_each() {
       .off_cpu(101, 11, {.on_ns = 5, .off_ns = 6, .woken_ns = 8})
       .call_errors(101, 12, 3, 2, 5)
       .connect(2, 101, 13)
-      .ack(1, 14);
+      .ack(1, 14)
+      .stack(101, 15, 3);
   return b;
 }
 
