@@ -45,7 +45,7 @@ def downstream(t):
         asked_for = [row["id"] for _, row in pairs for _ in range(paths[row["target"]])]
         same_multiset("records of calls", [r["http.request.header.x-request-id"].removesuffix("-down")
                                            for r in trace.requests("client")], asked_for)
-        check(len(unknown) <= 10, f"{len(unknown)} of 20 pool requests were not handed over by a wake-up")
+        check(len(unknown) < 20, "no pool request was handed over by a wake-up")
         t.notes.append(f"{model}: {len(asked_for)} calls of {len(pairs)} requests, {len(unknown)} of "
                        "them taken by a pool thread that was awake")
 

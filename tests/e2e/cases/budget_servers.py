@@ -12,13 +12,15 @@ BREAKS = ("rename_part", "forget_part")
 
 def held(t, server, wanted):
     """`wanted`: for each path, what the parts should be: functions of the row of truth."""
-    with t.trace(server.pid) as trace:
-        load(t, server.address, "-n", EACH * len(wanted), "-c", 1,
-             *(word for path in wanted for word in ("--get", path)))
-        rows = server.truth(EACH * len(wanted))
-    hold(t, by_plan(trace, rows, lambda row: {part: truth(row) for part, truth
-                                              in wanted[row["target"]].items()}),
-         {path: list(parts) for path, parts in wanted.items()})
+    def measure():
+        before = len(server.truth())
+        with t.trace(server.pid) as trace:
+            load(t, server.address, "-n", EACH * len(wanted), "-c", 1,
+                 *(word for path in wanted for word in ("--get", path)))
+            rows = server.truth(before + EACH * len(wanted))[before:]
+        return by_plan(trace, rows, lambda row: {part: truth(row) for part, truth
+                                                 in wanted[row["target"]].items()})
+    hold(t, measure, {path: list(parts) for path, parts in wanted.items()})
 
 
 def of(*names):
@@ -40,7 +42,7 @@ def nothing(row):
     return 0
 
 
-@case(breaks=BREAKS)
+@case(limit=200, breaks=BREAKS)
 def asyncio_server(t):
     """asyncio: burns, sleeps, waits for a downstream, and for an executor that sleeps or burns"""
     held(t, budget_asyncio(t), {
@@ -51,7 +53,7 @@ def asyncio_server(t):
         "/pool_cpu/20ms": {"on_cpu": in_executor, "sleep": nothing}})
 
 
-@case(breaks=BREAKS)
+@case(limit=200, breaks=BREAKS)
 def node(t):
     """node: burns, timers, a downstream, libuv's pool (which burns) and a worker (which sleeps)
 
@@ -64,7 +66,7 @@ def node(t):
         "/worker/20ms": {"lock": of("pool_sleep"), "poll": nothing}})
 
 
-@case(breaks=BREAKS)
+@case(limit=200, breaks=BREAKS)
 def go(t):
     """Go: burns, a downstream, and sleeps, which its runtime waits for in its poller
 
