@@ -6,7 +6,7 @@ from harness.budgets import budget_asyncio, budget_go, budget_node
 from harness.case import case
 from harness.loads import load
 
-EACH = 40
+EACH = 40  # of each path
 BREAKS = ("rename_part", "forget_part")
 
 
@@ -46,11 +46,11 @@ def nothing(row):
 def asyncio_server(t):
     """asyncio: burns, sleeps, waits for a downstream, and for an executor that sleeps or burns"""
     held(t, budget_asyncio(t), {
-        "/cpu/20ms": {"on_cpu": of("cpu"), "poll": nothing, "downstream": nothing},
+        "/cpu/40ms": {"on_cpu": of("cpu"), "poll": nothing, "downstream": nothing},
         "/sleep/20ms": {"poll": idle, "downstream": nothing, "lock": nothing},
         "/down/20ms": {"downstream": idle, "poll": nothing, "lock": nothing},
         "/pool/20ms": {"sleep": lambda row: row["pool_sleep"] - row["pool_run_queue"], "poll": nothing},
-        "/pool_cpu/20ms": {"on_cpu": in_executor, "sleep": nothing}})
+        "/pool_cpu/40ms": {"on_cpu": in_executor, "sleep": nothing}})
 
 
 @case(limit=200, breaks=BREAKS)
@@ -59,7 +59,7 @@ def node(t):
 
     The worker sleeps in Atomics.wait, which is a futex: the kernel sees a lock."""
     held(t, budget_node(t), {
-        "/cpu/20ms": {"on_cpu": of("cpu"), "poll": nothing, "downstream": nothing},
+        "/cpu/40ms": {"on_cpu": of("cpu"), "poll": nothing, "downstream": nothing},
         "/sleep/20ms": {"poll": idle, "downstream": nothing, "lock": nothing},
         "/down/20ms": {"downstream": idle, "poll": nothing, "lock": nothing},
         "/pool/20ms": {"poll": nothing, "lock": nothing},
@@ -74,6 +74,6 @@ def go(t):
     sees the runtime's poller wait until the time has come. That is poll, by design; what is asserted
     is that it is not blamed on a lock or a downstream."""
     held(t, budget_go(t), {
-        "/cpu/20ms": {"on_cpu": of("cpu"), "downstream": nothing},
+        "/cpu/40ms": {"on_cpu": of("cpu"), "downstream": nothing},
         "/sleep/20ms": {"poll": of("sleep"), "downstream": nothing, "lock": nothing},
         "/down/20ms": {"downstream": of("downstream"), "poll": nothing, "lock": nothing}})
