@@ -90,7 +90,7 @@ CodeFile* CodeFiles::find_with_debug(const ProcessImage& image, const Mapping& m
   std::string path = mapping.path;
   std::unique_ptr<ElfFile> debug;
   if (file->elf->has_debug_info()) {
-    debug = ElfFile::open(images_.open_mapping(image, mapping));
+    debug = file->elf->again();
   } else {
     debug = open_debug(image, mapping.path, *file->elf, path);
     if (debug != nullptr && !file->elf->has_all_symbols()) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gelf.h>
 #include <utility>
@@ -74,6 +75,10 @@ std::unique_ptr<ElfFile> ElfFile::open(UniqueFd fd) {
   file->read_segments();
   file->read_sections();
   return file;
+}
+
+std::unique_ptr<ElfFile> ElfFile::again() const {
+  return open(UniqueFd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)));
 }
 
 void ElfFile::read_segments() {

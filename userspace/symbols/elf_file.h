@@ -28,6 +28,9 @@ class ElfFile {
   /// The code that the kernel gives to every process of 64 bits.
   static std::unique_ptr<ElfFile> open_vdso();
 
+  /// The same file for somebody else, whatever has become of its name.
+  [[nodiscard]] std::unique_ptr<ElfFile> again() const;
+
   [[nodiscard]] Elf* elf() const { return elf_.get(); }
   /// The address at which the file wants the byte at `offset` to lie; nothing: it is not loaded.
   [[nodiscard]] std::optional<std::uint64_t> address_of(std::uint64_t offset) const;

@@ -38,6 +38,11 @@ def line_of(t, name, text):
     return found[0]
 
 
+def lock_line(t):
+    return ("workload::LockStation::lock", "budget_locks.cpp",
+            line_of(t, "budget_locks.cpp", "    mutex_.lock();"))
+
+
 def place(frame):
     return (frame["code.function.name"], os.path.basename(frame.get("code.file.path", "")),
             frame.get("code.line.number"))
@@ -52,9 +57,7 @@ def lock(t):
         load(t, server.address, "-n", 300, "-c", 3, "--get", "/lock/20ms", "--get", "/cpu/100us*9")
     top = trace.summary["slow_stacks"][0]
     equal("part", "lock", top["part"])
-    where = ("workload::LockStation::lock", "budget_locks.cpp",
-             line_of(t, "budget_locks.cpp", "    mutex_.lock();"))
-    equal("the line that takes the lock", where, place(top["at"]))
+    equal("the line that takes the lock", lock_line(t), place(top["at"]))
     equal("its caller", "workload::LockStation::wait_for", top["callers"][0]["code.function.name"])
     waited = sum(row["lock"] for row in server.truth(300) if row["target"] == "/lock/20ms")
     between("time at that line, of what the server says", 0.97, top["ns"] / waited, 1.01)
@@ -122,18 +125,21 @@ def ended(t):
         load(t, server.address, "-n", 20, "-c", 1, "--get", "/lock/20ms")
         server.truth(20)
         server.process.signal(signal.SIGKILL)
-    equal("where it was slow", "workload::LockStation::lock",
-          trace.summary["slow_stacks"][0]["at"]["code.function.name"])
+    equal("where it was slow", lock_line(t), place(trace.summary["slow_stacks"][0]["at"]))
 
 
 @case()
 def own_root(t):
-    """a program that only its own mount namespace has is named by what lies there"""
+    """debug information that only the program's own mount namespace has is found there"""
     inside, outside = t.folder / "inside", t.folder / "outside"
     inside.mkdir()
     outside.mkdir()
     program = t.workload("budget_server")
-    t.run(["cp", program, inside / "budget_server"])
+    objcopy = t.tool("objcopy")
+    (inside / ".debug").mkdir()
+    t.run([objcopy, "--only-keep-debug", program, inside / ".debug" / "shop.debug"])
+    t.run([objcopy, "--strip-all", program, inside / "budget_server"])
+    t.run([objcopy, f"--add-gnu-debuglink={inside}/.debug/shop.debug", inside / "budget_server"])
     (outside / "budget_server").write_text("#!/bin/sh\nexit 1\n")  # what everybody else sees
     truth = t.folder / "truth.txt"
     script = f'mount --bind {inside} {outside} && exec {outside}/budget_server --truth {truth}'
@@ -143,17 +149,15 @@ def own_root(t):
     path = t.folder / "root.folded"
     with t.trace(server.pid, "--stacks", path, "--slow", "10ms") as trace:
         load(t, server.address, "-n", 20, "-c", 1, "--get", "/lock/20ms")
-    equal("the line that takes the lock",
-          ("workload::LockStation::lock", "budget_locks.cpp",
-           line_of(t, "budget_locks.cpp", "    mutex_.lock();")),
-          place(trace.summary["slow_stacks"][0]["at"]))
+    equal("the line that takes the lock", lock_line(t), place(trace.summary["slow_stacks"][0]["at"]))
 
 
 @case()
 def script(t):
     """a function that Node compiled while it ran, by what Node says of it"""
     node = t.tool("node")
-    process = t.start([node, "--perf-basic-prof", t.asset("burning_server.js")], "node")
+    process = t.start([node, "--perf-basic-prof", t.asset("burning_server.js")], "node",
+                      cwd=t.folder)  # it writes a log there
     server = Printed(t, process, None)
     pid = server.pid if comm_of(server.pid) == "node" else children_of(server.pid)[0]
     t.defer(lambda: os.path.exists(f"/tmp/perf-{pid}.map") and os.unlink(f"/tmp/perf-{pid}.map"))
