@@ -23,8 +23,19 @@ struct {
 	__type(value, struct tw_conn);
 } conns_by_addr SEC(".maps");
 
-/* What a hash entry starts as: too big for the stack. */
+/* What a hash entry starts as. */
 static const struct tw_conn no_conn;
+
+/*
+ * What storage is created with at once, so that no other CPU sees it half made; too big for the stack of
+ * some programs. One for the iterators, which hooks may interrupt, and one for these.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct tw_conn);
+} first_values SEC(".maps");
 
 /* Local TCP ports that a target listens on, host order: they tell the role of open connections. */
 struct {
@@ -58,6 +69,9 @@ struct {
 /* Set once a target's Unix listener is followed: until then no Unix socket needs a second look. */
 static bool have_unix_listener;
 
+/* Set by the loader while it knows that the connections of all targets at their attach are followed. */
+bool all_found;
+
 static __always_inline struct tw_conn *conn_lookup(struct sock *sk)
 {
 	if (cfg.conns_by_address) {
@@ -73,17 +87,6 @@ __hidden struct tw_conn *tw_conn_by_address(struct sock *sk)
 	struct tw_conn *conn = conn_lookup(sk);
 
 	return conn && !(conn->flags & TW_CONN_CLOSED) ? conn : NULL;
-}
-
-static __always_inline struct tw_conn *conn_create(struct sock *sk)
-{
-	if (cfg.conns_by_address) {
-		__u64 key = (__u64)sk;
-
-		bpf_map_update_elem(&conns_by_addr, &key, &no_conn, BPF_ANY);
-		return bpf_map_lookup_elem(&conns_by_addr, &key);
-	}
-	return bpf_sk_storage_get(&conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* Never 0 and never a cookie: a cookie cannot be made for an address. */
@@ -187,31 +190,69 @@ static __always_inline bool same_socket(struct sock *sk, struct tw_conn *conn)
 	return !ino || conn->ino == ino;
 }
 
-__hidden void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role)
+static __always_inline void conn_init(struct sock *sk, struct tw_conn *conn, __u8 role)
 {
-	struct tcp_sock *tcp;
+	struct tcp_sock *tcp = tw_tcp_of(sk);
 
 	__builtin_memset(conn, 0, sizeof(*conn));
 	conn->id = conn_number(sk);
 	conn->role = role;
 	conn->family = TW_SK(sk, __sk_common.skc_family);
-	tcp = tw_tcp_of(sk);
 	if (tcp)
 		conn->seen_seq = TW_SK(tcp, rcv_nxt);
 	if (cfg.conns_by_address)
 		conn->ino = inode_of(sk);
 }
 
+__hidden void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role)
+{
+	conn_init(sk, conn, role);
+}
+
+/* With this value if nobody else, on another CPU, has created it since it was last looked for. */
+static __always_inline struct tw_conn *conn_create(struct sock *sk, const struct tw_conn *value)
+{
+	struct tw_conn *conn;
+
+	if (cfg.conns_by_address) {
+		__u64 key = (__u64)sk;
+
+		conn = bpf_map_lookup_elem(&conns_by_addr, &key);
+		if (!conn || !same_socket(sk, conn))
+			bpf_map_update_elem(&conns_by_addr, &key, value, BPF_ANY);
+		conn = bpf_map_lookup_elem(&conns_by_addr, &key);
+	} else {
+		conn = bpf_sk_storage_get(&conns, sk, (void *)value, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	}
+	if (!conn)
+		tw_count(TW_CNT_CONN_ALLOC);
+	return conn;
+}
+
 __hidden struct tw_conn *tw_conn_follow(struct sock *sk, __u8 role)
 {
-	struct tw_conn *conn = conn_create(sk);
+	struct tw_conn *conn = conn_create(sk, cfg.conns_by_address ? &no_conn : NULL);
 
-	if (!conn) {
-		tw_count(TW_CNT_CONN_ALLOC);
-		return NULL;
-	}
-	tw_conn_restart(sk, conn, role);
+	if (conn)
+		tw_conn_restart(sk, conn, role);
 	return conn;
+}
+
+__hidden struct tw_conn *tw_conn_join(struct sock *sk, bool seq_known)
+{
+	struct tcp_sock *tcp = tw_tcp_of(sk);
+	__u32 slot = seq_known;
+	struct tw_conn *value = bpf_map_lookup_elem(&first_values, &slot);
+
+	if (!value)
+		return NULL;
+	conn_init(sk, value, tw_conn_open_role(sk));
+	value->flags = TW_CONN_JOINED;
+	if (tcp && seq_known) {
+		value->copied_seq = TW_SK(tcp, copied_seq);
+		value->flags |= TW_CONN_SEQ_KNOWN;
+	}
+	return conn_create(sk, value);
 }
 
 /*
@@ -280,27 +321,56 @@ static __always_inline bool take_unix_connect(struct sock *sk, struct tw_conn *c
 	return true;
 }
 
+/*
+ * Did the side that asks send last? Then a request is being received, or waits for its answer. In
+ * jiffies: what came and went within one of them counts as answered.
+ */
+static __always_inline bool asked_last(struct tcp_sock *tcp, __u8 role)
+{
+	__s32 later = TW_SK(tcp, inet_conn.icsk_ack.lrcvtime) - TW_SK(tcp, lsndtime);
+	__u32 in = TW_SK(tcp, data_segs_in);
+	__u32 out = TW_SK(tcp, data_segs_out);
+
+	if (role == TW_ROLE_CLIENT)
+		return out && (!in || later < 0);
+	return in && (!out || later > 0);
+}
+
+__hidden __u32 tw_conn_existing(struct sock *sk, struct tw_conn *conn)
+{
+	struct tcp_sock *tcp = tw_tcp_of(sk);
+
+	return TW_OPEN_EXISTING | (tcp && asked_last(tcp, conn->role) ? TW_OPEN_ASKED : 0);
+}
+
+/*
+ * Of a connection whose establishment was not seen. That of a TCP connection is always seen, unless it
+ * was before the attach or another process's; that of a Unix socket may be missed at any time.
+ */
+static __always_inline __u32 first_use_flags(struct sock *sk, struct tw_conn *conn)
+{
+	if (conn->family == TW_AF_UNIX && all_found)
+		return TW_OPEN_FIRST_USE;
+	return TW_OPEN_FIRST_USE | tw_conn_existing(sk, conn);
+}
+
 __hidden struct tw_conn *tw_conn_use_first(struct sock *sk, bool is_target)
 {
 	struct tw_conn *conn = tw_conn_known(sk);
-	__u8 flags = TW_OPEN_FIRST_USE;
 	struct tw_task *task;
+	__u32 flags = 0;
 
-	if (conn) {
-		if (conn->flags & TW_CONN_ANNOUNCED)
-			return conn;
-		if (!is_target)
-			return NULL; /* accepted by a process that shares the listener, or its port */
-		flags = 0;
-	} else {
-		if (!is_target || !tw_is_stream(sk))
-			return NULL;
-		conn = tw_conn_follow(sk, tw_conn_open_role(sk));
+	if (conn && conn->flags & TW_CONN_ANNOUNCED)
+		return conn;
+	if (!is_target)
+		return NULL; /* accepted by a process that shares the listener, or its port */
+	if (!conn) {
+		conn = tw_is_stream(sk) ? tw_conn_join(sk, false) : NULL;
 		if (!conn)
 			return NULL;
-		if (take_unix_connect(sk, conn))
-			flags = 0;
 	}
+	if (conn->flags & TW_CONN_JOINED && !take_unix_connect(sk, conn))
+		flags = first_use_flags(sk, conn);
 	task = tw_task_get(bpf_get_current_task_btf());
 	tw_conn_announce(sk, conn, task ? task->pid : 0, flags, 0);
 	if (TW_SK(sk, __sk_common.skc_state) == TCP_CLOSE_WAIT)

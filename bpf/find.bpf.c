@@ -14,39 +14,15 @@ static __always_inline void found_listener(struct sock *sk)
 		tw_conn_follow(sk, TW_ROLE_LISTENER);
 }
 
-/*
- * Did the side that asks send last? Then a request is being received, or waits for its answer. In
- * jiffies: what came and went within one of them counts as answered.
- */
-static __always_inline bool asked_last(struct tcp_sock *tcp, __u8 role)
-{
-	__s32 later = TW_SK(tcp, inet_conn.icsk_ack.lrcvtime) - TW_SK(tcp, lsndtime);
-	__u32 in = TW_SK(tcp, data_segs_in);
-	__u32 out = TW_SK(tcp, data_segs_out);
-
-	if (role == TW_ROLE_CLIENT)
-		return out && (!in || later < 0);
-	return in && (!out || later > 0);
-}
-
 static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 {
-	struct tcp_sock *tcp = tw_tcp_of(sk);
-	__u8 flags = TW_OPEN_EXISTING;
 	struct tw_conn *conn;
 
 	if (tw_conn_known(sk))
 		return;
-	conn = tw_conn_follow(sk, tw_conn_open_role(sk));
-	if (!conn)
-		return;
-	if (tcp) {
-		conn->copied_seq = TW_SK(tcp, copied_seq);
-		conn->flags |= TW_CONN_SEQ_KNOWN;
-		if (asked_last(tcp, conn->role))
-			flags |= TW_OPEN_ASKED;
-	}
-	tw_conn_announce(sk, conn, task->pid, flags, 0);
+	conn = tw_conn_join(sk, true);
+	if (conn)
+		tw_conn_announce(sk, conn, task->pid, tw_conn_existing(sk, conn), 0);
 }
 
 static __always_inline struct sock *stream_of_target(struct bpf_iter__task_file *ctx,

@@ -150,7 +150,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 /*
  * TCP: bytes of the stream that the process has taken, `ret` of them now. copied_seq also counts
  * what was spliced or discarded without a call that is seen here; it steps over a FIN as if that
- * were a byte.
+ * were a byte. It has not moved where the connection was found while the call was under way.
  */
 static __always_inline void advance_tcp(struct sock *sk, struct tcp_sock *tcp, struct tw_conn *conn,
 					__u32 ret, __u32 later)
@@ -158,7 +158,7 @@ static __always_inline void advance_tcp(struct sock *sk, struct tcp_sock *tcp, s
 	__u32 copied = TW_SK(tcp, copied_seq) - later;
 	__u32 moved = copied - conn->copied_seq;
 
-	if (!(conn->flags & TW_CONN_SEQ_KNOWN) || moved > 1u << 31)
+	if (!(conn->flags & TW_CONN_SEQ_KNOWN) || moved < ret || moved > 1u << 31)
 		moved = ret;
 	if (moved == ret + 1 && (TW_SK(sk, sk_shutdown) & RCV_SHUTDOWN))
 		moved = ret;

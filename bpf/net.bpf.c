@@ -98,10 +98,11 @@ int BPF_PROG(tcp_probe_tp, struct sock *sk, struct sk_buff *skb)
 
 __hidden void tw_conn_acked(struct tw_conn *conn, __u8 flags)
 {
-	struct tw_ev_ack *ev = tw_reserve(bpf_ktime_get_ns(), ACK, struct tw_ev_ack);
+	struct tw_ev_ack *ev;
 
 	if (flags & TW_ACK_ALL)
 		conn->flags &= ~TW_CONN_UNACKED;
+	ev = tw_reserve(bpf_ktime_get_ns(), ACK, struct tw_ev_ack);
 	if (!ev)
 		return;
 	ev->conn_id = conn->id;

@@ -25,6 +25,7 @@ enum tw_conn_flags {
 	TW_CONN_ENDED =
 		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
 	TW_CONN_UNACKED = 1 << 7, /* want_acks: sent, and not all of it acknowledged */
+	TW_CONN_JOINED = 1 << 8, /* its establishment was not seen */
 };
 
 /*
@@ -48,12 +49,13 @@ struct tw_conn {
 	__u32 retransmits;
 	__u32 turn_bytes; /* bytes of this turn so far */
 	__u32 turn_capture; /* payload bytes that this turn may still take */
+	__u16 flags; /* enum tw_conn_flags */
 	__u8 turn_dir; /* enum tw_dir + 1; 0: no turn yet */
 	__u8 role; /* enum tw_role */
 	__u8 family; /* enum tw_family */
-	__u8 flags; /* enum tw_conn_flags */
+	__u8 no_window; /* want_acks: the peer's window is closed */
+	__u8 _pad[2];
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
-	__u32 no_window; /* want_acks: the peer's window is closed */
 };
 
 struct tw_conns {
@@ -92,10 +94,18 @@ void tw_conn_peer_closed(struct tw_conn *conn);
 void tw_conn_accept(__u64 sk_addr, __u64 now_ns);
 /* Starts to follow a socket; NULL (and counted) without memory. */
 struct tw_conn *tw_conn_follow(struct sock *sk, __u8 role);
+/*
+ * The same for a connection whose establishment was not seen, by its own role. What another CPU has
+ * made of it at this very moment stays as it is. seq_known: all that was read of it so far counts as
+ * before; else the caller's own read does not.
+ */
+struct tw_conn *tw_conn_join(struct sock *sk, bool seq_known);
 /* Starts again, on what a listener's child was cloned from. */
 void tw_conn_restart(struct sock *sk, struct tw_conn *conn, __u8 role);
 /* Sends CONN_OPEN. Without flags its stamp is the establishment's, if that is known. */
 void tw_conn_announce(struct sock *sk, struct tw_conn *conn, __u32 pid, __u32 flags, __u32 error);
+/* The flags of one that was open before the attach (enum tw_conn_open_flags). */
+__u32 tw_conn_existing(struct sock *sk, struct tw_conn *conn);
 /* For sockets with a file, which tells whether the state is an earlier socket's; closed ones too. */
 struct tw_conn *tw_conn_known(struct sock *sk);
 /* A target listens on it. */

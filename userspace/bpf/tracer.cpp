@@ -182,6 +182,7 @@ Result<std::vector<std::byte>> Tracer::Impl::run(std::string_view iterator) cons
 }
 
 Result<> Tracer::Impl::mark(std::span<const std::uint32_t> pids) {
+  skeleton.get()->bss->all_found = false;
   const int map = bpf_map__fd(skeleton.get()->maps.target_pids);
   for (const std::uint32_t pid : pids) {
     const std::uint8_t one = 1;
@@ -205,6 +206,7 @@ Result<> Tracer::Impl::find_listeners() {
 Result<> Tracer::Impl::find_connections() {
   if (auto done = find_listeners(); !done) return done;
   if (auto done = run("find_conns"); !done) return std::move(done).error();
+  skeleton.get()->bss->all_found = true;
   return {};
 }
 

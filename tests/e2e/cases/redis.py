@@ -1,6 +1,8 @@
 """Redis speaks no HTTP: protocol unknown, one exchange a turn, counted by INFO commandstats."""
+import time
+
 from harness.case import between, case, check, equal
-from harness.context import free_port
+from harness.context import free_port, wait_until
 from harness.loads import redis_benchmark
 from harness.servers import redis
 
@@ -49,3 +51,21 @@ def slow_command(t):
     slow, fast = sorted(trace.requests(), key=lambda record: -record["duration_ns"])
     between("DEBUG SLEEP 0.1 in ms", 100, slow["duration_ns"] / 1e6, 130)
     check(fast["duration_ns"] < 20e6, f"PING took {fast['duration_ns']} ns")
+
+
+@case()
+def busy_at_attach(t):
+    """connections in full use while the hooks are attached were open before, over TCP and Unix sockets"""
+    for name, address, where in (("TCP", None, ()),
+                                 ("Unix", f"unix:{t.folder}/redis.sock", ("-s", f"{t.folder}/redis.sock"))):
+        server = redis(t, address)
+        load = t.start([t.tool("redis-benchmark"), *(where or ("-p", server.port)), "-n", 5_000_000,
+                        "-c", 20, "-t", "get", "-q"], f"load over {name}")
+        wait_until("the load has begun", lambda: server.calls().get("get", 0) > 1000)
+        with t.trace(server.pid) as trace:
+            time.sleep(0.2)
+        load.end()
+        connections = trace.summary["connections"]
+        equal(f"opened over {name}", 0, connections["opened"])
+        equal(f"existing over {name}, with the one that asked", 21, connections["existing"])
+        check(trace.counts["seen"] > 1000, f"{trace.counts['seen']} exchanges: this shows nothing")
