@@ -243,6 +243,7 @@ __hidden struct tw_conn *tw_conn_join(struct sock *sk, bool seq_known)
 	struct tcp_sock *tcp = tw_tcp_of(sk);
 	__u32 slot = seq_known;
 	struct tw_conn *value = bpf_map_lookup_elem(&first_values, &slot);
+	struct tw_conn *conn;
 
 	if (!value)
 		return NULL;
@@ -252,7 +253,10 @@ __hidden struct tw_conn *tw_conn_join(struct sock *sk, bool seq_known)
 		value->copied_seq = TW_SK(tcp, copied_seq);
 		value->flags |= TW_CONN_SEQ_KNOWN;
 	}
-	return conn_create(sk, value);
+	conn = conn_create(sk, value);
+	if (conn && conn->role == TW_ROLE_LISTENER)
+		*conn = *value; /* a listener's child, and nobody told that it was established */
+	return conn;
 }
 
 /*

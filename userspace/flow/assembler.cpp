@@ -126,8 +126,7 @@ void Assembler::account_for(Exchange& exchange) {
   const Ns queue = std::min(request.queue(), request.duration());
   const Ns rest = request.duration() - queue;
   Parts parts = exchange.end.time - exchange.begin.time;
-  parts.trim(rest);
-  parts[Part::Unattributed] += rest - parts.sum();
+  parts[Part::Unattributed] += rest - parts.trim(rest);
   parts[Part::Queue] = queue;
   budget.ns = parts.ns();
   if (parts[Part::Unattributed] > 0) {

@@ -6,7 +6,7 @@
 
 #include "tailwhy/abi/events.h"
 
-#include "flow/thread_time.h"
+#include "flow/thread_table.h"
 #include "flow/work.h"
 
 #include <array>
@@ -36,7 +36,7 @@ class Ledger {
   std::optional<Part> on_off_cpu(const tw_ev_off_cpu& off);
   void on_call_errors(const tw_ev_call_errors& errors);
   void on_connect(const tw_ev_conn_connect& connect);
-  void on_thread_exit(std::uint32_t tid) { threads_.erase(tid); }
+  void on_thread_exit(std::uint32_t tid) { threads_.forget(tid); }
   /// The connection is followed from now on, or never will be.
   void on_conn_begin(Work& work);
   void on_connect_failed(std::uint64_t conn_id);
@@ -60,82 +60,42 @@ class Ledger {
   /// For whom the thread worked at that moment, as ThreadTime says it.
   [[nodiscard]] std::uint64_t owner_at(std::uint32_t tid, Ns at) const;
 
-  [[nodiscard]] std::uint64_t threads_forgotten() const { return threads_forgotten_; }
+  /// Threads and connects under way that were too many to follow.
+  [[nodiscard]] std::uint64_t forgotten() const {
+    return threads_.forgotten() + connects_forgotten_;
+  }
 
  private:
-  static constexpr std::size_t kHanded = 4;
-  static constexpr std::size_t kThreads = 4096;
   static constexpr std::size_t kConnects = 4096;
 
-  // Work for a connection that whoever woke the thread may have handed to it.
-  struct Handed {
-    std::uint64_t conn_id = 0;
-    std::uint32_t generation = 0;
-    Ns at = 0;
-    Parts time;  // of the connection's account, then
-    Parts sums;  // of the thread, then
-    bool by_futex = false;
-    // The thread had work of its own then, or took some that nobody had handed to it: it may have
-    // waited for a lock.
-    bool weak = false;
-    bool done = false;  // the thread has woken the one that waited for the result
-    Hops hops;
-  };
-  // Why a thread is free for work.
-  enum class Free : std::uint8_t {
-    Woken,
-    Answered,    // it was busy before
-    HandedBack,  // it was busy before, and others answer
-  };
-  struct Thread {
-    std::uint32_t tid = 0;
-    ThreadTime time;
-    std::uint64_t owner = kUndecided;  // for whom it works since its last call
-    std::uint32_t owner_generation = 0;
-    Parts undecided;
-    std::uint32_t outstanding = 0;      // connections whose accounts are kept here
-    std::uint64_t outstanding_ids = 0;  // all of them, by exclusive or: the one if it is one
-    Ns undecided_from = 0;              // what it did since then is told by its next call
-    Ns coming_from = 0;                 // since then it was on its way to its last call
-    Ns polled = 0;                      // when it last woke up with events
-    Ns free_since = 0;                  // free for other work
-    Free free_by = Free::Woken;
-    Parts free_sums;
-    std::array<Handed, kHanded> handed;
-    std::uint32_t failed_calls = 0;
-    std::uint16_t failed_call = 0xffff;
-    std::uint16_t failed_error = 0;
-  };
   struct Connect {
     std::uint64_t serves = 0;
     std::uint32_t generation = 0;  // of that one
     Ns at = 0;
   };
 
-  Thread& thread(std::uint32_t tid);
   Work* active(std::uint64_t conn_id) const;
-  void own(Thread& thread, std::uint64_t owner) const;
-  [[nodiscard]] Work* served_by(const Thread& thread) const;
-  void charge(Thread& thread, const Stretch& stretch);
-  void add(Thread& thread, Ns end, Part part);
-  void decide(Thread& thread, std::uint64_t owner);
-  std::optional<Part> woke_up(Thread& thread, const tw_ev_off_cpu& off);
-  [[nodiscard]] Work* worked_for(const Thread& thread) const;
-  [[nodiscard]] Work* caller(const Thread& thread) const;
+  void own(ThreadWork& thread, std::uint64_t owner) const;
+  [[nodiscard]] Work* served_by(const ThreadWork& thread) const;
+  void charge(ThreadWork& thread, const Stretch& stretch);
+  void add(ThreadWork& thread, Ns end, Part part);
+  void decide(ThreadWork& thread, std::uint64_t owner);
+  std::optional<Part> woke_up(ThreadWork& thread, const tw_ev_off_cpu& off);
+  [[nodiscard]] Work* worked_for(const ThreadWork& thread) const;
+  [[nodiscard]] Work* caller(const ThreadWork& thread) const;
   void keep_at(Work& work, std::uint32_t tid);
-  static void count_failed(Thread& thread, Work& work);
-  static void set_free(Thread& thread, Ns at, const Parts& sums, Free by);
-  [[nodiscard]] bool has_work(const Thread& thread) const;
-  void hand_over(Thread& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
-  void infer_work(Thread& to, const Thread& from, Ns asleep_from);
-  void hand(Thread& to, Handed handed, const Hops& hops);
-  static Handed* handed_for(Thread& thread, const Work& work);
-  static void took_other_work(Thread& thread, const Work& work);
-  [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const Thread& thread, Ns at);
+  static void count_failed(ThreadWork& thread, Work& work);
+  [[nodiscard]] bool has_work(const ThreadWork& thread) const;
+  void hand_over(ThreadWork& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
+  void infer_work(ThreadWork& to, const ThreadWork& from, Ns asleep_from);
+  void hand(ThreadWork& to, Handed handed, const Hops& hops);
+  [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const ThreadWork& thread, Ns at);
   static Part poll_part(const Work& work);
-  static Parts share(const Work& work, const Parts& own, const Parts& passed, Ns length);
-  void advance(Work& work, Thread& thread, Ns at);
-  Parts from_elsewhere(Work& work, Thread& thread, Ns at);
+  static Parts worked(const Work& work, const ThreadWork& thread, const Parts& then);
+  static Parts share(
+      const Work& work, const Parts& own, const Parts& then, const Parts& now, Ns length);
+  void advance(Work& work, ThreadWork& thread, Ns at);
+  Parts from_elsewhere(Work& work, ThreadWork& thread, Ns at);
   void serve(Work& work, std::uint64_t owner, Ns at);
   void release(Work& work, bool answered);
   void end_unanswered(std::uint64_t served, std::uint32_t generation);
@@ -143,9 +103,9 @@ class Ledger {
   Finder find_;
   bool enabled_ = false;
   bool stays_ = false;
-  std::unordered_map<std::uint32_t, Thread> threads_;
+  ThreadTable threads_;
   std::unordered_map<std::uint64_t, Connect> connects_;  // that are not established yet
-  std::uint64_t threads_forgotten_ = 0;
+  std::uint64_t connects_forgotten_ = 0;
 };
 
 }  // namespace tailwhy

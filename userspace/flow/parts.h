@@ -34,8 +34,8 @@ class Parts {
       all += part;
     return all;
   }
-  /// Takes time away, from the largest part first, until no more than `most` is left.
-  void trim(Ns most);
+  /// Takes time away, from the largest part first, until no more than `most` is left. Gives the sum.
+  Ns trim(Ns most);
 
   [[nodiscard]] const std::array<Ns, kParts>& ns() const { return ns_; }
 

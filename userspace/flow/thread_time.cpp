@@ -4,15 +4,30 @@
 
 namespace tailwhy {
 
+namespace {
+
+void add_to(Waits& waits, Part part, Ns length) {
+  if (part == Part::RunQueue) waits.run_queue += length;
+  if (part == Part::Poll) waits.poll += length;
+  if (part == Part::Client) waits.client += length;
+  if (part == Part::Unattributed) waits.unattributed += length;
+}
+
+}  // namespace
+
 Stretch ThreadTime::add(Ns end, Part part, std::uint64_t owner) {
   const Stretch stretch{last_, std::max(last_, end), owner, part};
   if (end <= last_) return stretch;
   last_ = end;
   sums_[part] += stretch.end - stretch.begin;
+  const Waits waits{sums_[Part::RunQueue], sums_[Part::Poll], sums_[Part::Client],
+                    sums_[Part::Unattributed]};
   if (stretches_.size() < kRemembered) {
     stretches_.push_back(stretch);
+    waits_.push_back(waits);
   } else {
     stretches_[next_] = stretch;
+    waits_[next_] = waits;
   }
   next_ = (next_ + 1) % kRemembered;
   return stretch;
@@ -20,7 +35,7 @@ Stretch ThreadTime::add(Ns end, Part part, std::uint64_t owner) {
 
 void ThreadTime::decide(std::uint64_t owner) {
   for (std::size_t i = 0; i < stretches_.size(); ++i) {
-    Stretch& stretch = stretches_[(next_ + stretches_.size() - 1 - i) % stretches_.size()];
+    Stretch& stretch = stretches_[(next_ - 1 - i) % kRemembered];
     if (stretch.owner != kUndecided) return;
     stretch.owner = owner;
   }
@@ -40,6 +55,21 @@ std::optional<Parts> ThreadTime::sums_at(Ns at) const {
   });
   if (reached > at) return std::nullopt;
   return sums;
+}
+
+Waits ThreadTime::waits_at(Ns at) const {
+  if (stretches_.empty()) return {};
+  std::size_t back = 0;  // the earliest stretch that ends at `at` or later
+  std::size_t count = at >= last_ ? 1 : stretches_.size();
+  while (count > 1) {  // without jumps: which way it goes cannot be foretold
+    const std::size_t half = count / 2;
+    back += this->at(back + half).end >= at ? half : 0;
+    count -= half;
+  }
+  const Stretch& stretch = this->at(back);
+  Waits waits;
+  add_to(waits, stretch.part, stretch.end - std::clamp(at, stretch.begin, stretch.end));
+  return waits_[(next_ - 1 - back) % kRemembered] - waits;
 }
 
 std::uint64_t ThreadTime::owner_at(Ns at, std::uint64_t now) const {

@@ -5,6 +5,7 @@
 
 #include "flow/parts.h"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,11 +25,25 @@ struct Stretch {
   Part part = Part::OnCpu;
 };
 
+/// Time of a thread that was not work, up to some moment.
+struct Waits {
+  Ns run_queue = 0;
+  Ns poll = 0;
+  Ns client = 0;
+  Ns unattributed = 0;
+
+  friend Waits operator-(const Waits& a, const Waits& b) {
+    return {a.run_queue - b.run_queue, a.poll - b.poll, a.client - b.client,
+            a.unattributed - b.unattributed};
+  }
+};
+
 class ThreadTime {
  public:
   /// So many stretches are remembered one by one: 100 ms of a thread that is preempted at each
   /// tick, several times over.
   static constexpr std::size_t kRemembered = 256;
+  static_assert(std::has_single_bit(kRemembered));
 
   /// Nothing is known of it before.
   [[nodiscard]] bool known() const { return last_ != 0; }
@@ -45,6 +60,13 @@ class ThreadTime {
 
   /// The sums as they were at `at`, or will be if it is still on its CPU. None: too long ago.
   [[nodiscard]] std::optional<Parts> sums_at(Ns at) const;
+  /// The stretches that are remembered begin here; last() if there is none.
+  [[nodiscard]] Ns remembered_from() const {
+    return stretches_.empty() ? last_ : at(stretches_.size() - 1).begin;
+  }
+  /// From some moment up to `at`, which is one that is remembered. In steps by the logarithm of
+  /// what is remembered: two of these say what the thread did between two moments.
+  [[nodiscard]] Waits waits_at(Ns at) const;
   /// Whom it worked for at `at`; `now`: for whom it works since last().
   [[nodiscard]] std::uint64_t owner_at(Ns at, std::uint64_t now) const;
 
@@ -62,13 +84,14 @@ class ThreadTime {
  private:
   // 0: the latest
   [[nodiscard]] const Stretch& at(std::size_t back) const {
-    return stretches_[(next_ + stretches_.size() - 1 - back) % stretches_.size()];
+    return stretches_[(next_ - 1 - back) % kRemembered];
   }
 
   Ns known_from_ = 0;
   Ns last_ = 0;
   Parts sums_;
   std::vector<Stretch> stretches_;  // a ring once it is full
+  std::vector<Waits> waits_;        // of the thread's whole time, at the end of each
   std::size_t next_ = 0;
 };
 

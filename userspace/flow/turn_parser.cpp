@@ -4,8 +4,8 @@ namespace tailwhy {
 
 namespace {
 
-Message make(Message::Kind kind, Side side, std::uint64_t offset) {
-  Message message;
+Message& add(ParseOutput& out, Message::Kind kind, Side side, std::uint64_t offset) {
+  Message& message = out.messages.emplace_back();
   message.kind = kind;
   message.side = side;
   message.offset = offset;
@@ -15,13 +15,11 @@ Message make(Message::Kind kind, Side side, std::uint64_t offset) {
 }  // namespace
 
 void TurnParser::end_request(ParseOutput& out) {
-  out.messages.push_back(make(Message::Kind::RequestEnd, Side::Request, request_end_));
+  add(out, Message::Kind::RequestEnd, Side::Request, request_end_);
 }
 
 void TurnParser::end_response(EndRule rule, ParseOutput& out) {
-  Message end = make(Message::Kind::ResponseEnd, Side::Response, response_end_);
-  end.end_rule = rule;
-  out.messages.push_back(end);
+  add(out, Message::Kind::ResponseEnd, Side::Response, response_end_).end_rule = rule;
   state_ = State::Idle;
 }
 
@@ -30,7 +28,7 @@ void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, Pars
   if (side == Side::Request) {
     if (state_ == State::Response) end_response(EndRule::DirectionReversal, out);
     if (state_ == State::Idle) {
-      out.messages.push_back(make(Message::Kind::RequestBegin, side, offset));
+      add(out, Message::Kind::RequestBegin, side, offset);
       state_ = State::Request;
     }
     request_end_ = offset + size;
@@ -38,7 +36,7 @@ void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, Pars
   }
   if (state_ == State::Request) {
     end_request(out);
-    out.messages.push_back(make(Message::Kind::ResponseBegin, side, offset));
+    add(out, Message::Kind::ResponseBegin, side, offset);
     state_ = State::Response;
   }
   response_end_ = offset + size;  // while idle: a greeting, which answers nothing
