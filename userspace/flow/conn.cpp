@@ -175,15 +175,21 @@ void Conn::release_held(ParseOutput& out) {
 // like.
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
-  const Call call{begin,           data->offset_bytes + data->len_bytes,
-                  data->hdr.ts_ns, data->pid,
-                  data->tid,       work_.account};
+  const auto add_call = [&](std::uint64_t from, std::uint64_t to) {
+    Call& call = s.add_call();
+    call.begin = from;
+    call.end = to;
+    call.at_ns = data->hdr.ts_ns;
+    call.pid = data->pid;
+    call.tid = data->tid;
+    call.account = work_.account;
+  };
   if (begin != s.next()) {
     ++losses_.stream_gaps;
     assembler_.mark_incomplete();
     if (begin < s.next()) return false;
     if (parser_ != nullptr) {
-      s.add_call({s.next(), begin, data->hdr.ts_ns, data->pid, data->tid, work_.account});
+      add_call(s.next(), begin);
       parser_->skip(side, s.next(), begin - s.next(), {}, out);
       apply(out);
       assembler_.mark_incomplete();
@@ -198,7 +204,7 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
   if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
     on_turn(side, begin, data.payload, out);
   }
-  s.add_call(call);
+  add_call(begin, data->offset_bytes + data->len_bytes);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
   if (untouched_ && first_seen_ != FirstSeen::Opening && mode_ != Mode::Ignored &&
       side == Side::Response) {

@@ -9,6 +9,9 @@
 namespace tailwhy {
 
 struct Exchange {
+  // Not defaulted, so that value-initialisation does not clear the texts, which are empty.
+  Exchange() {}  // NOLINT(modernize-use-equals-default)
+
   Request request;
   std::uint64_t stream_id = 0;
   std::uint64_t request_begin = 0;   // stream offsets

@@ -43,6 +43,7 @@ void Ledger::charge(ThreadWork& thread, const Stretch& stretch) {
   const Ns length = stretch.end - stretch.begin;
   if (stretch.owner == kUndecided) {
     thread.undecided[stretch.part] += length;
+    thread.any_undecided = true;
     return;
   }
   Work* work = active(stretch.owner);
@@ -58,8 +59,9 @@ void Ledger::add(ThreadWork& thread, Ns end, Part part) {
 
 void Ledger::decide(ThreadWork& thread, std::uint64_t owner) {
   thread.time.decide(owner);
-  const Parts undecided = std::exchange(thread.undecided, {});
   own(thread, owner);
+  if (!std::exchange(thread.any_undecided, false)) return;
+  const Parts undecided = std::exchange(thread.undecided, {});
   Work* work = active(owner);
   if (work != nullptr && work->tid == thread.tid) work->own += undecided;
 }

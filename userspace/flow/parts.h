@@ -26,7 +26,12 @@ class Parts {
       ns_[i] = ns_[i] > other.ns_[i] ? ns_[i] - other.ns_[i] : 0;
     return *this;
   }
-  friend Parts operator-(Parts a, const Parts& b) { return a -= b; }
+  friend Parts operator-(const Parts& a, const Parts& b) {
+    Parts difference;
+    for (std::size_t i = 0; i < kParts; ++i)
+      difference.ns_[i] = a.ns_[i] > b.ns_[i] ? a.ns_[i] - b.ns_[i] : 0;
+    return difference;
+  }
 
   [[nodiscard]] Ns sum() const {
     Ns all = 0;
@@ -35,11 +40,18 @@ class Parts {
     return all;
   }
   /// Takes time away, from the largest part first, until no more than `most` is left. Gives the sum.
-  Ns trim(Ns most);
+  Ns trim(Ns most) {
+    const Ns all = sum();
+    if (all <= most) return all;
+    take_away(all - most);
+    return most;
+  }
 
   [[nodiscard]] const std::array<Ns, kParts>& ns() const { return ns_; }
 
  private:
+  void take_away(Ns over);
+
   std::array<Ns, kParts> ns_{};
 };
 

@@ -6,6 +6,7 @@
 #include "flow/exchange.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace tailwhy {
@@ -16,17 +17,18 @@ class Stream {
   [[nodiscard]] std::uint64_t next() const { return next_; }
   void set_next(std::uint64_t offset) { next_ = offset; }
 
-  /// A call moved [begin, end). Pieces of one call are told once.
-  void add_call(const Call& call) {
-    last_ = current_;
-    current_ = call;
+  /// A call moved some bytes: what is returned is to be filled in. Pieces of one call are told once.
+  [[nodiscard]] Call& add_call() {
+    newest_ = 1 - newest_;
+    return calls_[newest_];
   }
-  [[nodiscard]] const Call& current() const { return current_; }
+  [[nodiscard]] const Call& current() const { return calls_[newest_]; }
 
   /// The call that moved the byte at `offset`, as far as it is remembered: the current call or the
   /// one before; for older bytes the one before.
   [[nodiscard]] const Call& call_of(std::uint64_t offset) const {
-    return offset >= current_.begin || last_.end == 0 ? current_ : last_;
+    const Call& last = calls_[1 - newest_];
+    return offset >= current().begin || last.end == 0 ? current() : last;
   }
 
   /// Bytes from `offset` on became readable at `at_ns` (0: not known). Told before the call that
@@ -54,8 +56,8 @@ class Stream {
     Ns at_ns;
   };
   std::uint64_t next_ = 0;
-  Call current_;
-  Call last_;
+  std::array<Call, 2> calls_;
+  std::size_t newest_ = 0;
   std::array<Arrival, kArrivals> arrival_{};
   std::size_t arrivals_ = 0;
 };

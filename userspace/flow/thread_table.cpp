@@ -3,8 +3,7 @@
 
 namespace tailwhy {
 
-ThreadWork* ThreadTable::find(std::uint32_t tid) {
-  if (last_ != nullptr && last_->tid == tid) return last_;
+ThreadWork* ThreadTable::look_up(std::uint32_t tid) {
   const auto found = threads_.find(tid);
   if (found == threads_.end()) return nullptr;
   last_ = &found->second;

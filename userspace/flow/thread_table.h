@@ -15,7 +15,9 @@ class ThreadTable {
   static constexpr std::size_t kMost = 4096;
 
   /// Null: nothing is known of it. Valid until the next call of get() or forget().
-  [[nodiscard]] ThreadWork* find(std::uint32_t tid);
+  [[nodiscard]] ThreadWork* find(std::uint32_t tid) {
+    return last_ != nullptr && last_->tid == tid ? last_ : look_up(tid);
+  }
   [[nodiscard]] const ThreadWork* find(std::uint32_t tid) const;
   ThreadWork& get(std::uint32_t tid);
   void forget(std::uint32_t tid);
@@ -24,6 +26,8 @@ class ThreadTable {
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
 
  private:
+  ThreadWork* look_up(std::uint32_t tid);
+
   std::unordered_map<std::uint32_t, ThreadWork> threads_;
   ThreadWork* last_ = nullptr;  // asked for: records come in runs of one thread
   std::uint64_t forgotten_ = 0;

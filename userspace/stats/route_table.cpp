@@ -62,7 +62,8 @@ RouteTable::Entry& RouteTable::other_of(const KeyView& key) {
 }
 
 RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
-  if (const auto found = rows_.find(key); found != rows_.end()) return *found;
+  if (last_ != nullptr && key == last_->first) return *last_;
+  if (const auto found = rows_.find(key); found != rows_.end()) return *(last_ = &*found);
   if (rows_.size() >= limits_.rows) return other_of(key);
   Key owned{key.protocol, std::string(key.method), std::string(key.route), key.status, key.role};
   return *rows_.try_emplace(std::move(owned)).first;
@@ -109,6 +110,7 @@ std::vector<RouteStats> RouteTable::take_interval() {
     rows.push_back(row_of(entry->first, std::exchange(interval, {})));
   }
   touched_.clear();
+  last_ = nullptr;
   sort_rows(rows);
   fold_small_rows();
   return rows;

@@ -91,6 +91,7 @@ class RouteTable {
 
   RouteLimits limits_;
   Rows rows_;
+  Entry* last_ = nullptr;        // found: requests of one row often come one after another
   std::vector<Entry*> touched_;  // rows with requests in this interval; entries of a map stay put
 };
 
