@@ -222,7 +222,8 @@ static __always_inline struct tw_conn *conn_create(struct sock *sk, const struct
 			bpf_map_update_elem(&conns_by_addr, &key, value, BPF_ANY);
 		conn = bpf_map_lookup_elem(&conns_by_addr, &key);
 	} else {
-		conn = bpf_sk_storage_get(&conns, sk, (void *)value, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		conn = bpf_sk_storage_get(&conns, sk, (void *)value,
+					  BPF_LOCAL_STORAGE_GET_F_CREATE);
 	}
 	if (!conn)
 		tw_count(TW_CNT_CONN_ALLOC);

@@ -114,7 +114,7 @@ std::vector<LossRow> Analysis::losses() const {
   for (std::size_t i = 0; i < rows.size(); ++i)
     rows[i].count = side_.counters[i];
   const SourceStats source = source_stats_ ? source_stats_() : SourceStats{};
-  const FlowLosses& flow = conns_.losses();
+  const FlowLosses flow = conns_.losses();
   std::uint64_t dropped = 0;
   for (const Sink* sink : sinks_)
     dropped += sink->dropped();
@@ -129,6 +129,7 @@ std::vector<LossRow> Analysis::losses() const {
       {"unannounced", "connections whose opening was not seen", true, flow.unannounced},
       {"stream_gap", "places where bytes of a stream were not seen", false, flow.stream_gaps},
       {"unsolicited", "responses that no request explains", false, flow.unsolicited},
+      {"ledger_full", "threads whose time is not followed: too many", false, flow.ledger_full},
       {"output_dropped", "records that an output had to drop", false, dropped},
   };
   rows.insert(rows.end(), std::begin(own), std::end(own));

@@ -3,11 +3,11 @@
 #include "app/run_info_json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/timer.h"
 #include "bpf/feature_probe.h"
 #include "bpf/load_ladder.h"
 
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -24,12 +24,6 @@ namespace {
 constexpr Ns kGoneDelayNs = 150'000'000;
 // New processes are looked for this often with --follow.
 constexpr Ns kFollowPeriodNs = 250'000'000;
-// Rows of threads that have ended; beyond, they are added up per call and errno.
-constexpr std::size_t kEndedRows = 4096;
-
-// While the programs' run time is sampled, and how often it is.
-constexpr Ns kProgramsWindowNs = 50'000'000;
-constexpr Ns kProgramsPeriodNs = 2 * kNsPerSec;
 
 void add(tw_task_account& sum, const tw_task_account& account) {
   sum.on_cpu_ns += account.on_cpu_ns;
@@ -37,27 +31,6 @@ void add(tw_task_account& sum, const tw_task_account& account) {
   sum.sleep_ns += account.sleep_ns;
   sum.voluntary_switches += account.voluntary_switches;
   sum.involuntary_switches += account.involuntary_switches;
-}
-
-void arm_timer(int fd, Ns first_ns, Ns period_ns = 0) {
-  itimerspec spec{};
-  spec.it_value.tv_sec = static_cast<time_t>(first_ns / kNsPerSec);
-  spec.it_value.tv_nsec = static_cast<long>(first_ns % kNsPerSec);
-  spec.it_interval.tv_sec = static_cast<time_t>(period_ns / kNsPerSec);
-  spec.it_interval.tv_nsec = static_cast<long>(period_ns % kNsPerSec);
-  timerfd_settime(fd, 0, &spec, nullptr);
-}
-
-UniqueFd make_timer(Ns first_ns, Ns period_ns = 0) {
-  UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (fd) arm_timer(fd.get(), first_ns, period_ns);
-  return fd;
-}
-
-void drain(int fd) {
-  std::uint64_t count = 0;
-  while (::read(fd, &count, sizeof(count)) > 0) {
-  }
 }
 
 }  // namespace
@@ -184,6 +157,19 @@ void LiveSession::keep_off_their_cpus() {
   if (avoidance_.update(pids)) log_info("the target's threads are pinned: keeping off their CPUs");
 }
 
+Result<> LiveSession::watch_programs() {
+  std::vector<int> fds;
+  for (const LoadedProgram& program : tracer_->programs())
+    fds.push_back(program.fd);
+  auto programs = ProgramsWatch::create(std::move(fds));
+  if (!programs) {
+    log_debug("{}", programs.error().to_string());
+    return {};
+  }
+  programs_ = std::move(*programs);
+  return source_->add_fd(programs_->fd(), [this] { programs_->on_window_end(); });
+}
+
 Result<> LiveSession::watch() {
   auto exits = ExitWatch::create(proc_);
   if (!exits) return std::move(exits).error();
@@ -212,14 +198,14 @@ Result<> LiveSession::watch() {
   if (config_.duration_ns != 0) {
     deadline_fd_ = make_timer(config_.duration_ns);
     auto added = source_->add_fd(deadline_fd_.get(), [this] {
-      drain(deadline_fd_.get());
+      drain_timer(deadline_fd_.get());
       stop(SessionEnd::Duration);
     });
     if (!added) return added;
   }
   const bool following = matcher_->spec().follow;
   if (following) scanner_.emplace(proc_, *std::exchange(matcher_, std::nullopt), getpid());
-  follow_fd_ = following ? make_timer(kFollowPeriodNs, kFollowPeriodNs) : make_timer(0);
+  follow_fd_ = following ? make_timer(kFollowPeriodNs, kFollowPeriodNs) : make_timer();
   return source_->add_fd(follow_fd_.get(), [this] { on_timer(); });
 }
 
@@ -298,7 +284,7 @@ void LiveSession::on_event(const EventView& event) {
   } else if (const auto* exec = std::get_if<const tw_ev_task_exec*>(&event)) {
     if (slow_) slow_->on_process((*exec)->pid);
   } else if (const auto* exit = std::get_if<const tw_ev_task_exit*>(&event)) {
-    ended_threads_.push_back({(*exit)->pid, (*exit)->tid});
+    failing_calls_.on_thread_exit({(*exit)->pid, (*exit)->tid});
     add(ended_account_, (*exit)->account);
   }
   analysis_->on_event(event);
@@ -347,7 +333,9 @@ void LiveSession::on_tick(Ns now_ns) {
 SideData LiveSession::take(Ns now_ns) {
   SideData side;
   if (auto counters = tracer_->read_counters()) side.counters = *counters;
-  collect_syscalls(side);
+  side.syscalls_known =
+      config_.groups.has(HookGroup::Syscalls) && tracer_->plan().find("sys_exit") != nullptr;
+  if (side.syscalls_known) failing_calls_.collect(*tracer_, side);
   const ResourceSample sample = resources_->sample(now_ns);
   side.resources = to_resource_use(sample.total, sample);
   add_thread_accounts(side.resources);
@@ -365,75 +353,17 @@ SideData LiveSession::take(Ns now_ns) {
     side.self.rss_bytes = own->rss_bytes;
     side.self.peak_rss_bytes = own->peak_rss_bytes;
   }
-  start_programs_sample(now_ns);
-  side.self.programs_known = programs_window_ns_ != 0;
-  if (programs_window_ns_ != 0) {
-    side.self.programs_cpu_share =
-        static_cast<double>(programs_run_ns_) / static_cast<double>(programs_window_ns_);
+  if (programs_) {
+    programs_->on_tick(now_ns);
+    const std::optional<double> share = programs_->cpu_share();
+    side.self.programs_known = share.has_value();
+    side.self.programs_cpu_share = share.value_or(0);
   }
   if (recording_) {
     side.not_recorded = recording_->stats().dropped_events;
     recording_->add_side({now_ns, kSideDataName, to_json(side)});
   }
   return side;
-}
-
-// Rows of the kernel's map, and what became of the rows of threads that have ended: those are read
-// a last time and deleted, so that the map has room for as many threads as may come.
-void LiveSession::collect_syscalls(SideData& side) {
-  side.syscalls_known =
-      config_.groups.has(HookGroup::Syscalls) && tracer_->plan().find("sys_exit") != nullptr;
-  if (!side.syscalls_known) return;
-  const std::vector<ThreadId> ended = std::exchange(ended_threads_, {});
-  auto rows = tracer_->read_syscall_errors();
-  if (!rows) {
-    log_debug("{}", rows.error().message());
-    return;
-  }
-  for (const SyscallErrorRow& row : *rows) {
-    const SyscallCount count{row.key.pid, row.key.tid, row.key.nr, row.key.error, row.count};
-    const ThreadId thread{row.key.pid, row.key.tid};
-    const bool over = std::find(ended.begin(), ended.end(), thread) != ended.end();
-    (over ? ended_syscalls_ : side.syscalls).push_back(count);
-  }
-  if (!ended.empty()) {
-    if (auto forgotten = tracer_->forget_threads(ended); !forgotten) {
-      log_debug("{}", forgotten.error().message());
-    }
-  }
-  if (ended_syscalls_.size() > kEndedRows) fold_ended_threads(ended_syscalls_);
-  side.syscalls.insert(side.syscalls.end(), ended_syscalls_.begin(), ended_syscalls_.end());
-}
-
-// Run-time statistics cost every program of the machine about 100 ns a run, so they are on for a
-// short window now and then.
-void LiveSession::start_programs_sample(Ns now_ns) {
-  if (!programs_ || programs_->running() || now_ns < next_programs_ns_) return;
-  next_programs_ns_ = now_ns + kProgramsPeriodNs;
-  if (auto begun = programs_->begin(); !begun) return programs_.reset();
-  arm_timer(programs_fd_.get(), kProgramsWindowNs);
-}
-
-void LiveSession::end_programs_sample() {
-  drain(programs_fd_.get());
-  const auto run_time = programs_->end();
-  if (!run_time) return;
-  programs_run_ns_ += run_time->run_ns;
-  programs_window_ns_ += run_time->window_ns;
-}
-
-Result<> LiveSession::watch_programs() {
-  std::vector<int> fds;
-  for (const LoadedProgram& program : tracer_->programs())
-    fds.push_back(program.fd);
-  auto sampler = RunTimeSampler::create(std::move(fds));
-  if (!sampler) {
-    log_debug("{}", sampler.error().to_string());
-    return {};
-  }
-  programs_ = std::move(*sampler);
-  programs_fd_ = make_timer(0, 0);
-  return source_->add_fd(programs_fd_.get(), [this] { end_programs_sample(); });
 }
 
 // The scheduler's hooks know every thread from its first moment to its last, which looking at /proc
@@ -488,7 +418,7 @@ void LiveSession::on_exits() {
 }
 
 void LiveSession::on_timer() {
-  drain(follow_fd_.get());
+  drain_timer(follow_fd_.get());
   if (scanner_) {
     follow_targets();
   } else if (processes_.empty()) {

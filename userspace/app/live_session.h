@@ -4,12 +4,13 @@
 #pragma once
 
 #include "app/analysis.h"
+#include "app/failing_calls.h"
 #include "app/gone_connections.h"
+#include "app/programs_watch.h"
 #include "app/slow_requests.h"
 #include "base/handle.h"
 #include "bpf/attach_plan.h"
 #include "bpf/live_source.h"
-#include "bpf/program_stats.h"
 #include "bpf/tracer.h"
 #include "events/capture_writer.h"
 #include "model/run_info.h"
@@ -102,12 +103,9 @@ class LiveSession final : private SideSource, private EventHandler {
   void on_exits();
   void on_timer();
   void follow_targets();
-  void collect_syscalls(SideData& side);
   void end_gone_connections();
   void keep_off_their_cpus();
   void record(const EventView& event);
-  void start_programs_sample(Ns now_ns);
-  void end_programs_sample();
   void add_thread_accounts(ResourceUse& resources) const;
 
   LiveConfig config_;
@@ -133,15 +131,10 @@ class LiveSession final : private SideSource, private EventHandler {
   UniqueFd follow_fd_;
   SessionEnd end_ = SessionEnd::Stopped;
   std::string last_exit_;
-  std::vector<ThreadId> ended_threads_;
   GoneConnections gone_;
-  std::vector<SyscallCount> ended_syscalls_;  // of threads whose rows were deleted
-  tw_task_account ended_account_{};           // of threads that have ended
-  std::optional<RunTimeSampler> programs_;
-  UniqueFd programs_fd_;
-  Ns programs_run_ns_ = 0;
-  Ns programs_window_ns_ = 0;
-  Ns next_programs_ns_ = 0;
+  FailingCalls failing_calls_;
+  tw_task_account ended_account_{};  // of threads that have ended
+  std::optional<ProgramsWatch> programs_;
   OwnUsage own_before_;
   std::vector<PayloadSpan> spans_;
   std::function<void(Ns, const Report&)> progress_;

@@ -116,6 +116,12 @@ Work* ConnTable::work_of(std::uint64_t conn_id) {
                                                                 : &found->second.conn->work();
 }
 
+FlowLosses ConnTable::losses() const {
+  FlowLosses losses = losses_;
+  losses.ledger_full = ledger_.forgotten();
+  return losses;
+}
+
 void ConnTable::on_event(const tw_ev_conn_open& open) {
   end_reset_before(open.hdr.ts_ns);
   if ((open.flags & TW_OPEN_CONNECT_FAILED) != 0) {

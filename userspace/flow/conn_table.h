@@ -60,7 +60,7 @@ class ConnTable {
   /// Of the payload of the data event that was handled last.
   [[nodiscard]] const std::vector<SecretSpan>& secrets() const { return out_.secrets; }
 
-  [[nodiscard]] const FlowLosses& losses() const { return losses_; }
+  [[nodiscard]] FlowLosses losses() const;
   [[nodiscard]] std::size_t size() const { return conns_.size(); }
   /// Ids of the Unix connections that have not ended.
   [[nodiscard]] std::vector<std::uint64_t> unix_connections() const;

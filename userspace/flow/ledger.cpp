@@ -144,14 +144,13 @@ Parts Ledger::worked(const Work& work, const ThreadWork& thread, const Parts& th
   return since;
 }
 
-// `length` of a thread's time, in which it did `own` for the connection; `now` and `then` are its sums.
+// `length` of a thread's time, in which it did `own` for the connection; `now` and `then` are its
+// sums.
 Parts Ledger::share(
     const Work& work, const Parts& own, const Parts& then, const Parts& now, Ns length) {
   Parts parts = own;
   Ns rest = length - parts.trim(length);
-  const auto since = [&](Part part) {
-    return now[part] > then[part] ? now[part] - then[part] : 0;
-  };
+  const auto since = [&](Part part) { return now[part] > then[part] ? now[part] - then[part] : 0; };
   const Ns idle = std::min(rest, since(Part::Poll));
   rest -= idle;
   const Ns unseen = std::min(rest, since(Part::Unattributed));

@@ -89,7 +89,9 @@ class Ledger {
   void hand_over(ThreadWork& to, std::uint32_t waker, Ns asleep_from, bool by_futex);
   void infer_work(ThreadWork& to, const ThreadWork& from, Ns asleep_from);
   void hand(ThreadWork& to, Handed handed, const Hops& hops);
-  [[nodiscard]] static std::optional<Parts> time_at(const Work& work, const ThreadWork& thread, Ns at);
+  [[nodiscard]] static std::optional<Parts> time_at(const Work& work,
+                                                    const ThreadWork& thread,
+                                                    Ns at);
   static Part poll_part(const Work& work);
   static Parts worked(const Work& work, const ThreadWork& thread, const Parts& then);
   static Parts share(

@@ -39,7 +39,8 @@ class Parts {
       all += part;
     return all;
   }
-  /// Takes time away, from the largest part first, until no more than `most` is left. Gives the sum.
+  /// Takes time away, from the largest part first, until no more than `most` is left. Gives the
+  /// sum.
   Ns trim(Ns most) {
     const Ns all = sum();
     if (all <= most) return all;

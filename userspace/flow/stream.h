@@ -17,7 +17,8 @@ class Stream {
   [[nodiscard]] std::uint64_t next() const { return next_; }
   void set_next(std::uint64_t offset) { next_ = offset; }
 
-  /// A call moved some bytes: what is returned is to be filled in. Pieces of one call are told once.
+  /// A call moved some bytes: what is returned is to be filled in. Pieces of one call are told
+  /// once.
   [[nodiscard]] Call& add_call() {
     newest_ = 1 - newest_;
     return calls_[newest_];

@@ -11,7 +11,8 @@ namespace tailwhy {
 
 class ThreadTable {
  public:
-  /// No process has so many threads at work; whichever is forgotten begins anew with its next record.
+  /// No process has so many threads at work; whichever is forgotten begins anew with its next
+  /// record.
   static constexpr std::size_t kMost = 4096;
 
   /// Null: nothing is known of it. Valid until the next call of get() or forget().

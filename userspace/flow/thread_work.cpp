@@ -13,15 +13,14 @@ Handed* HandedWork::find(const Work& work) {
 }
 
 const Handed* HandedWork::find_any_of(std::uint64_t conn_id) const {
-  const auto found = std::find_if(
-      begin(), end(), [&](const Handed& handed) { return handed.conn_id == conn_id; });
+  const auto found =
+      std::find_if(begin(), end(), [&](const Handed& handed) { return handed.conn_id == conn_id; });
   return found == end() ? nullptr : found;
 }
 
 void HandedWork::add(const Handed& handed) {
-  Handed* place = std::find_if(handed_.begin(), handed_.end(), [&](const Handed& old) {
-    return old.conn_id == handed.conn_id;
-  });
+  Handed* place = std::find_if(handed_.begin(), handed_.end(),
+                               [&](const Handed& old) { return old.conn_id == handed.conn_id; });
   if (place == handed_.end()) {
     place = std::min_element(handed_.begin(), handed_.end(),
                              [](const Handed& a, const Handed& b) { return a.at < b.at; });

@@ -66,7 +66,7 @@ struct ThreadWork {
   std::uint32_t owner_generation = 0;
   ThreadTime time;
   std::uint64_t owner = kUndecided;  // for whom it works since its last call
-  Parts undecided;  // what it did for whoever that will be, if any
+  Parts undecided;                   // what it did for whoever that will be, if any
   bool any_undecided = false;
   std::uint32_t outstanding = 0;      // connections whose accounts are kept here
   std::uint64_t outstanding_ids = 0;  // all of them, by exclusive or: the one if it is one

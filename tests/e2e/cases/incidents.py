@@ -59,16 +59,18 @@ def cpu_hog(t):
     incident(t, server.pid, trouble, "waiting for a CPU")
 
 
+def two_heavy_ones(t, server, heavy, count, rate, light):
+    """`count` light requests at `rate` from ten connections, and among them two heavy ones."""
+    together(lambda: load(t, server.address, "-n", count, "-c", 10, "--rate", rate, "--get", light),
+             now_and_then(lambda: load(t, server.address, "-n", 1, "--get", heavy), 2, 1))
+
+
 @case(limit=60)
 def lock(t):
     """two requests hold a lock for long, ten others wait for it"""
     server = budget_server(t)
-
-    def trouble():
-        together(lambda: load(t, server.address, "-n", 1800, "-c", 10, "--rate", 450, "--get",
-                              "/hold/100us"),
-                 now_and_then(lambda: load(t, server.address, "-n", 1, "--get", "/hold/80ms"), 2, 1))
-    incident(t, server.pid, trouble, "/hold/100us.* waiting for a lock")
+    incident(t, server.pid, lambda: two_heavy_ones(t, server, "/hold/80ms", 1800, 450, "/hold/100us"),
+             "/hold/100us.* waiting for a lock")
 
 
 @case(limit=60)
@@ -105,12 +107,8 @@ def slow_upstream(t):
 def heavy_request_in_an_event_loop(t):
     """asyncio: a request that burns the CPU keeps all others waiting"""
     server = budget_asyncio(t)
-
-    def trouble():
-        together(lambda: load(t, server.address, "-n", 1500, "-c", 10, "--rate", 350, "--get",
-                              "/cpu/100us"),
-                 now_and_then(lambda: load(t, server.address, "-n", 1, "--get", "/cpu/60ms"), 2, 1))
-    incident(t, server.pid, trouble, "behind other requests")
+    incident(t, server.pid, lambda: two_heavy_ones(t, server, "/cpu/60ms", 1500, 350, "/cpu/100us"),
+             "behind other requests")
 
 
 @case(limit=60)

@@ -7,6 +7,19 @@
 using namespace tailwhy;
 using namespace tailwhy::test;
 
+namespace {
+
+// Threads 11 and 12 read, 21 does the work: it has been handed that of connection 2, and does it
+// until 1400; before, at 1100, the request of connection 1 is read.
+void busy_pool(Script& s) {
+  s.ask(2, 12, 1000, 1000);
+  s.sleep(21, kCond, 600, 1050, 1060, 12);
+  s.ask(1, 11, 1100, 1100);
+  s.sleep(12, kCond, 1080, 1400, 1420, 21).answer(2, 12, 1450);
+}
+
+}  // namespace
+
 TEST_CASE("hand-over: a pool thread that is woken answers", "[flow][budget]") {
   BudgetFlow flow;
   Script s;
@@ -64,10 +77,7 @@ TEST_CASE("hand-over: a pool that was busy takes the work later", "[flow][budget
   s.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
   s.on(11, 900).on(12, 900).on(21, 500);
   SECTION("readers answer") {
-    s.ask(2, 12, 1000, 1000);
-    s.sleep(21, kCond, 600, 1050, 1060, 12);
-    s.ask(1, 11, 1100, 1100);
-    s.sleep(12, kCond, 1080, 1400, 1420, 21).answer(2, 12, 1450);
+    busy_pool(s);
     s.sleep(11, kCond, 1150, 1700, 1710, 21).answer(1, 11, 1750);
     flow.feed(s);
     REQUIRE(flow.requests.size() == 2);
@@ -177,10 +187,7 @@ TEST_CASE("hand-over: who is woken for a mutex is handed nothing", "[flow][budge
   s.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
   s.on(11, 900).on(12, 900).on(21, 500);
   SECTION("by a thread of a pool") {
-    s.ask(2, 12, 1000, 1000);
-    s.sleep(21, kCond, 600, 1050, 1060, 12);
-    s.ask(1, 11, 1100, 1100);
-    s.sleep(12, kCond, 1080, 1400, 1420, 21).answer(2, 12, 1450);
+    busy_pool(s);
     s.sleep(11, kMutex, 1150, 1700, 1710, 21).answer(1, 11, 1750);
     flow.feed(s);
     REQUIRE(flow.requests.size() == 2);

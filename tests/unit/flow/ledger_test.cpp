@@ -298,3 +298,13 @@ TEST_CASE("budget: without records of switches there is none", "[flow][budget]")
   CHECK_FALSE(flow.requests[0].budget.known);
   CHECK(flow.requests[0].budget.sum() == 0);
 }
+
+TEST_CASE("budget: threads that are too many are forgotten, and counted", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  constexpr std::uint32_t kMost = ThreadTable::kMost;
+  for (std::uint32_t tid = 1; tid <= kMost + 10; ++tid)
+    s.on(tid, 900).preempt(tid, 1000, 1100);
+  flow.feed(s);
+  CHECK(flow.table.losses().ledger_full == 10);
+}

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <iterator>
 #include <vector>
 
 using namespace tailwhy;
@@ -123,4 +124,32 @@ TEST_CASE("thread_time: stretches are told latest first, and 256 are remembered"
   CHECK_FALSE(time.sums_at(1439));
   CHECK(time.owner_at(1440, 9) == 45);
   CHECK(time.owner_at(1439, 9) == kNobody);
+}
+
+TEST_CASE("thread_time: waits between two moments are those of the stretches between them",
+          "[flow][thread_time]") {
+  constexpr Part kKinds[] = {Part::OnCpu,  Part::RunQueue,     Part::Poll,
+                             Part::Client, Part::Unattributed, Part::Lock};
+  for (const Ns stretches : {1, 7, 256, 300}) {
+    ThreadTime time;
+    time.begin(1000);
+    std::vector<Part> at(1000, Part::OnCpu);  // by moment: what the nanosecond after it was
+    for (Ns i = 0; i < stretches; ++i) {
+      const Part part = kKinds[(i * 7 + i / 5) % std::size(kKinds)];
+      const Ns length = 1 + i * 13 % 6;
+      at.insert(at.end(), length, part);
+      time.add(time.last() + length, part, i);
+    }
+    for (Ns from = time.remembered_from(); from <= time.last(); from += 3) {
+      Parts passed;
+      for (Ns to = from; to <= time.last(); ++to) {
+        const Waits waits = time.waits_at(to) - time.waits_at(from);
+        REQUIRE(waits.run_queue == passed[Part::RunQueue]);
+        REQUIRE(waits.poll == passed[Part::Poll]);
+        REQUIRE(waits.client == passed[Part::Client]);
+        REQUIRE(waits.unattributed == passed[Part::Unattributed]);
+        if (to < time.last()) passed[at[to]] += 1;
+      }
+    }
+  }
 }
