@@ -41,8 +41,7 @@ void add_each(std::array<T, kNames>& sums, const std::array<T, kNames>& more) {
 
 void BudgetStats::merge(const BudgetStats& other) {
   sums.merge(other.sums);
-  for (std::size_t i = 0; i < kParts; ++i)
-    parts[i].merge(other.parts[i]);
+  parts.merge(other.parts);
   add_each(names.peers, other.names.peers);
   add_each(names.calls, other.names.calls);
   add_each(names.failures, other.names.failures);

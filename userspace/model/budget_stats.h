@@ -2,8 +2,8 @@
 // by duration, and the names behind the parts that have some. Plain values.
 #pragma once
 
-#include "base/histogram.h"
 #include "model/budget_sums.h"
+#include "model/part_histograms.h"
 
 #include <array>
 #include <cstdint>
@@ -47,7 +47,7 @@ struct BudgetNames {
 
 struct BudgetStats {
   BudgetSums sums;
-  std::array<Histogram, kParts> parts;  ///< of the requests in `sums`; zeros are recorded
+  PartHistograms parts;  ///< of the requests in `sums`
   BudgetNames names;
 
   /// Exact, for two intervals of one run: their names have the same numbers.

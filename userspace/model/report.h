@@ -57,8 +57,7 @@ struct ExchangeCounts {
 
 // The sums of a route have buckets four times as wide as those over all: at the finer scale 2000
 // busy routes would need 70 MiB, at this one 18 MiB, and what a request waited for differs little
-// between durations that are within 9 % of each other. Distributions of the parts are kept over all
-// only; of a route there are the sums.
+// between durations that are within 9 % of each other.
 inline constexpr int kRouteBudgetScale = 3;
 
 // One row of the table by route, method and status.
@@ -74,6 +73,7 @@ struct RouteStats {
   std::uint64_t response_bytes = 0;
   LatencyParts latency;
   BudgetSums budget{kRouteBudgetScale};  // of the requests whose budget is known
+  PartHistograms parts;                  // of the same
 };
 
 struct ConnectionCounts {

@@ -80,6 +80,19 @@ Json gaps_json(const std::array<Ns, kGaps>& gaps) {
   return json;
 }
 
+Json sums_json(const BudgetSums& sums) {
+  const BudgetTotals all = sums.all();
+  return {{"requests", all.requests},
+          {"duration_ns", all.duration},
+          {"cpu_ns_per_request", all.requests > 0 ? all.of(Part::OnCpu) / all.requests : 0},
+          {"parts_ns", parts_json(all.parts)},
+          {"queued_while_ns", queued_json(all.queued)},
+          {"unattributed_ns", gaps_json(all.gaps)},
+          {"retransmits", all.retransmits},
+          {"failed_calls", all.failed_calls},
+          {"downstream_calls", all.downstream_calls}};
+}
+
 // One decimal: a sum of prorated requests has no more to say.
 double rounded(double value) {
   return std::round(value * 10) / 10;
@@ -112,21 +125,20 @@ Json causes_json(const TailAnalysis& tail) {
 
 }  // namespace
 
-Json route_budget_json(const BudgetSums& sums) {
-  const BudgetTotals all = sums.all();
-  return {{"requests", all.requests},
-          {"duration_ns", all.duration},
-          {"cpu_ns_per_request", all.requests > 0 ? all.of(Part::OnCpu) / all.requests : 0},
-          {"parts_ns", parts_json(all.parts)},
-          {"queued_while_ns", queued_json(all.queued)},
-          {"unattributed_ns", gaps_json(all.gaps)},
-          {"retransmits", all.retransmits},
-          {"failed_calls", all.failed_calls},
-          {"downstream_calls", all.downstream_calls}};
+Json route_budget_json(const RouteStats& row) {
+  Json json = sums_json(row.budget);
+  Json parts = Json::object();
+  for (const PartSpec& spec : kPartSpecs) {
+    if (row.parts.is_zero(spec.part)) continue;
+    parts[std::string(spec.name)] =
+        histogram_json(row.parts.of(spec.part, row.budget.requests()));
+  }
+  json["distributions"] = std::move(parts);
+  return json;
 }
 
 Json budget_json(const BudgetStats& budget, WithDistributions distributions) {
-  Json json = route_budget_json(budget.sums);
+  Json json = sums_json(budget.sums);
   json["unattributed_share"] = budget.unattributed_share();
   const auto by_time = [](const auto& use) { return use.ns; };
   const auto by_calls = [](const auto& use) { return use.calls; };
@@ -137,7 +149,7 @@ Json budget_json(const BudgetStats& budget, WithDistributions distributions) {
   Json parts = Json::object();
   for (const PartSpec& spec : kPartSpecs)
     parts[std::string(spec.name)] =
-        histogram_json(budget.parts[static_cast<std::size_t>(spec.part)]);
+        histogram_json(budget.parts.of(spec.part, budget.sums.requests()));
   json["distributions"] = std::move(parts);
   return json;
 }

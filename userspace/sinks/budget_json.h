@@ -14,8 +14,8 @@ enum class WithDistributions : bool { No, Yes };
 /// a distribution of each part.
 Json budget_json(const BudgetStats& budget, WithDistributions distributions);
 
-/// The sums of one route.
-Json route_budget_json(const BudgetSums& sums);
+/// The same of one route, without names; its distributions are of the parts that any request had.
+Json route_budget_json(const RouteStats& row);
 
 /// Which requests are slow and what they spend on each cause; null when there is nothing to
 /// compare. The total has the sentence, too.

@@ -169,7 +169,7 @@ Json route_json(const RouteStats& row) {
   json["request_bytes"] = row.request_bytes;
   json["response_bytes"] = row.response_bytes;
   json["latency"] = latency_json(row.latency);
-  if (row.budget.requests() > 0) json["budget"] = route_budget_json(row.budget);
+  if (row.budget.requests() > 0) json["budget"] = route_budget_json(row);
   return json;
 }
 

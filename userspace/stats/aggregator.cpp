@@ -144,8 +144,8 @@ Report Aggregator::take_interval(Moment now) {
   // Merging is exact, so recording each request in its route is enough.
   for (const RouteStats& row : interval_.routes) {
     (row.role == Role::Client ? interval_.client_latency : interval_.latency).merge(row.latency);
+    interval_.budget.parts.merge(row.parts);
   }
-  complete(interval_.budget);
   add(total_, interval_);
   Report taken = std::exchange(interval_, {});
 

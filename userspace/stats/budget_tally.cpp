@@ -68,18 +68,10 @@ void BudgetTally::add_failure(BudgetNames& names, const Request& request) {
 }
 
 NameIds BudgetTally::add(BudgetStats& sum, const Request& request) {
-  for (std::size_t i = 0; i < kParts; ++i) {
-    if (const Ns ns = request.budget.ns[i]; ns > 0) sum.parts[i].record(ns);
-  }
   const NameIds names{.peer = add_peer(sum.names, request), .call = add_call(sum.names, request)};
   add_failure(sum.names, request);
   sum.sums.add(request, names);
   return names;
-}
-
-void complete(BudgetStats& sum) {
-  for (Histogram& part : sum.parts)
-    part.record(0, sum.sums.requests() - part.count());
 }
 
 }  // namespace tailwhy

@@ -15,8 +15,9 @@ namespace tailwhy {
 
 class BudgetTally {
  public:
-  /// Adds a request with a known budget to `sum`, which complete() has to finish. Allocates only
-  /// for names and buckets that are new. The numbers are those of its names.
+  /// Adds a request with a known budget to the sums and names of `sum`; its parts are recorded with
+  /// its route. Allocates only for names and buckets that are new. The numbers are those of its
+  /// names.
   NameIds add(BudgetStats& sum, const Request& request);
 
  private:
@@ -39,9 +40,5 @@ class BudgetTally {
   std::vector<std::uint16_t> calls_;
   std::vector<Failure> failures_;
 };
-
-/// Once, when nothing more will be added to it: most parts of most requests are zero, and are
-/// recorded here all at once.
-void complete(BudgetStats& sum);
 
 }  // namespace tailwhy

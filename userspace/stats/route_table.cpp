@@ -10,13 +10,6 @@
 namespace tailwhy {
 namespace {
 
-std::size_t memory_of(const LatencyParts& parts, const BudgetSums& budget) {
-  std::size_t bytes = budget.memory_bytes();
-  for (const LatencyPartRow& row : kLatencyParts)
-    bytes += (parts.*row.histogram).memory_bytes();
-  return bytes;
-}
-
 // What was not observed is not recorded, so the parts may have different counts.
 void record_latency(LatencyParts& parts, const Request& request) {
   const Stamps& at = request.at;
@@ -47,6 +40,13 @@ std::size_t RouteTable::KeyHash::operator()(const KeyView& key) const noexcept {
   return sum ^ sum >> 32;
 }
 
+std::size_t RouteTable::Counts::memory_bytes() const {
+  std::size_t bytes = budget.memory_bytes() + parts.memory_bytes();
+  for (const LatencyPartRow& row : kLatencyParts)
+    bytes += (latency.*row.histogram).memory_bytes();
+  return bytes;
+}
+
 void RouteTable::Counts::add_to(Counts& other) const {
   other.count += count;
   other.errors += errors;
@@ -54,6 +54,7 @@ void RouteTable::Counts::add_to(Counts& other) const {
   other.response_bytes += response_bytes;
   other.latency.merge(latency);
   other.budget.merge(budget);
+  other.parts.merge(parts);
 }
 
 RouteTable::Entry& RouteTable::other_of(const KeyView& key) {
@@ -84,7 +85,9 @@ void RouteTable::add(const Request& request, NameIds names) {
   counts.response_bytes += request.response_bytes;
   if (request.outcome != Outcome::Matched) return;
   record_latency(counts.latency, request);
-  if (role == Role::Server && request.budget.known) counts.budget.add(request, names);
+  if (role == Role::Client || !request.budget.known) return;
+  counts.budget.add(request, names);
+  counts.parts.add(request.budget);
 }
 
 RouteStats RouteTable::row_of(const Key& key, Counts counts) {
@@ -98,7 +101,8 @@ RouteStats RouteTable::row_of(const Key& key, Counts counts) {
           .request_bytes = counts.request_bytes,
           .response_bytes = counts.response_bytes,
           .latency = std::move(counts.latency),
-          .budget = std::move(counts.budget)};
+          .budget = std::move(counts.budget),
+          .parts = std::move(counts.parts)};
 }
 
 std::vector<RouteStats> RouteTable::take_interval() {
@@ -132,7 +136,7 @@ std::vector<RouteStats> RouteTable::total() const {
 void RouteTable::fold_small_rows() {
   std::size_t bytes = 0;
   for (const auto& [key, row] : rows_)
-    bytes += memory_of(row.total.latency, row.total.budget);
+    bytes += row.total.memory_bytes();
   if (bytes <= limits_.bytes) return;
 
   std::vector<Entry*> smallest_first;
@@ -145,7 +149,7 @@ void RouteTable::fold_small_rows() {
   for (const Entry* entry : smallest_first) {
     if (bytes <= limits_.bytes / 4 * 3) break;
     const auto& total = entry->second.total;
-    bytes -= memory_of(total.latency, total.budget);
+    bytes -= total.memory_bytes();
     const auto node = rows_.extract(entry->first);
     node.mapped().total.add_to(other_of(node.key()).second.total);
   }

@@ -75,6 +75,8 @@ class RouteTable {
     std::uint64_t response_bytes = 0;
     LatencyParts latency;
     BudgetSums budget{kRouteBudgetScale};
+    PartHistograms parts;
+    [[nodiscard]] std::size_t memory_bytes() const;
     void add_to(Counts& other) const;
   };
   struct Row {

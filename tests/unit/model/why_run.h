@@ -27,8 +27,6 @@ class WhyRun {
     Report report = report_;
     report.total = true;
     report.end_ns = 10'000'000'000;
-    for (Histogram& part : report.budget.parts)
-      part.record(0, report.budget.sums.requests() - part.count());
     std::stable_sort(report.routes.begin(), report.routes.end(),
                      [](const RouteStats& a, const RouteStats& b) { return a.count > b.count; });
     return report;
@@ -49,9 +47,8 @@ class WhyRun {
     add_failure(request);
     report_.budget.sums.add(request, names);
     row.budget.add(request, names);
-    for (std::size_t i = 0; i < kParts; ++i) {
-      if (const Ns ns = request.budget.ns[i]; ns > 0) report_.budget.parts[i].record(ns);
-    }
+    row.parts.add(request.budget);
+    report_.budget.parts.add(request.budget);
   }
 
   RouteStats& row_of(const Request& request) {

@@ -105,9 +105,9 @@ inline void add_sample_budget(Report& report, RouteStats& route, double middle_n
     for (std::uint64_t i = 0; i < bucket.count; ++i) {
       all.sums.add(request, {.peer = 0, .call = 0});
       route.budget.add(request, {.peer = 0, .call = 0});
+      all.parts.add(request.budget);
+      route.parts.add(request.budget);
     }
-    for (std::size_t i = 0; i < kParts; ++i)
-      all.parts[i].record(request.budget.ns[i], bucket.count);
     if (request.accept_queue_known()) report.accept_queue.record(request.accept_queue());
     if (request.budget.of(Part::Downstream) > 0) {
       all.names.peers[0].requests += bucket.count;

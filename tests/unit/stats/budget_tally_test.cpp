@@ -24,10 +24,6 @@ Endpoint server(std::uint8_t last, std::uint16_t port) {
   return endpoint;
 }
 
-const Histogram& part_of(const BudgetStats& stats, Part part) {
-  return stats.parts[static_cast<std::size_t>(part)];
-}
-
 Aggregator::Moment moment(Ns ns) {
   return {ns, ns};
 }
@@ -38,23 +34,6 @@ void answer(Aggregator& stats, const Request& request) {
 }
 
 }  // namespace
-
-TEST_CASE("budget tally: zeros count in the distribution of a part", "[stats][budget]") {
-  BudgetTally tally;
-  BudgetStats stats;
-  tally.add(stats, spent({{Part::OnCpu, 100}, {Part::Lock, 900}}));
-  tally.add(stats, spent({{Part::OnCpu, 300}}));
-  tally.add(stats, spent({{Part::OnCpu, 500}}));
-  complete(stats);
-  CHECK(part_of(stats, Part::OnCpu).count() == 3);
-  CHECK(part_of(stats, Part::OnCpu).zero_count() == 0);
-  CHECK(part_of(stats, Part::Lock).count() == 3);
-  CHECK(part_of(stats, Part::Lock).zero_count() == 2);
-  CHECK(part_of(stats, Part::Lock).percentile(50) == 0);
-  CHECK(part_of(stats, Part::Lock).max_ns() == 900);
-  CHECK(part_of(stats, Part::Disk).zero_count() == 3);
-  CHECK(stats.sums.requests() == 3);
-}
 
 TEST_CASE("budget tally: the peer of the longest call gets the time", "[stats][budget]") {
   BudgetTally tally;
@@ -191,6 +170,7 @@ TEST_CASE("aggregator: budgets of the intervals are exactly that of the run", "[
     Aggregator stats(moment(0), {.rows = seed % 3 + 1});
     BudgetStats sum;
     BudgetSums routes(kRouteBudgetScale);
+    PartHistograms parts;
     Endpoint peers[12];
     for (std::uint8_t i = 0; i < 12; ++i)
       peers[i] = server(i, 80);
@@ -208,22 +188,31 @@ TEST_CASE("aggregator: budgets of the intervals are exactly that of the run", "[
       }
       const Report report = stats.take_interval(moment(now));
       sum.merge(report.budget);
-      for (const Histogram& part : report.budget.parts)
-        CHECK(part.count() == report.server.matched);
-      for (const RouteStats& row : report.routes)
+      for (const RouteStats& row : report.routes) {
         routes.merge(row.budget);
+        parts.merge(row.parts);
+      }
     }
     const Report total = stats.total();
     CHECK(total.budget.sums == sum.sums);
     CHECK(total.budget.sums.requests() == total.server.matched);
     BudgetSums total_routes(kRouteBudgetScale);
-    for (const RouteStats& row : total.routes)
+    PartHistograms total_parts;
+    for (const RouteStats& row : total.routes) {
       total_routes.merge(row.budget);
+      total_parts.merge(row.parts);
+    }
     CHECK(total_routes == routes);
     CHECK(total_routes.all() == total.budget.sums.all());
     std::uint64_t named = 0;
-    for (std::size_t i = 0; i < kParts; ++i)
-      CHECK(total.budget.parts[i] == sum.parts[i]);
+    for (const PartSpec& spec : kPartSpecs) {
+      const Histogram all = total.budget.parts.of(spec.part, total.server.matched);
+      CHECK(all.count() == total.server.matched);
+      CHECK(all.sum_ns() == total.budget.sums.all().of(spec.part));
+      CHECK(all == sum.parts.of(spec.part, total.server.matched));
+      CHECK(all == parts.of(spec.part, total.server.matched));
+      CHECK(all == total_parts.of(spec.part, total.server.matched));
+    }
     for (std::size_t i = 0; i < kNames; ++i) {
       named += total.budget.names.peers[i].requests;
       CHECK(total.budget.names.peers[i].address == sum.names.peers[i].address);

@@ -183,7 +183,7 @@ TEST_CASE("routes: budgets are part of what is bounded, and folding keeps them a
     table.take_interval();
     std::size_t bytes = 0;
     for (const RouteStats& row : table.total()) {
-      bytes += row.budget.memory_bytes();
+      bytes += row.budget.memory_bytes() + row.parts.memory_bytes();
       for (const auto& part : kLatencyParts)
         bytes += (row.latency.*part.histogram).memory_bytes();
     }
