@@ -129,7 +129,8 @@ std::vector<LossRow> Analysis::losses() const {
       {"unannounced", "connections whose opening was not seen", true, flow.unannounced},
       {"stream_gap", "places where bytes of a stream were not seen", false, flow.stream_gaps},
       {"unsolicited", "responses that no request explains", false, flow.unsolicited},
-      {"ledger_full", "threads whose time is not followed: too many", false, flow.ledger_full},
+      {"ledger_full", "threads and connects whose time is not followed: too many", false,
+       flow.ledger_full},
       {"output_dropped", "records that an output had to drop", false, dropped},
   };
   rows.insert(rows.end(), std::begin(own), std::end(own));

@@ -253,21 +253,22 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
     return;
   }
   // Where nobody knows the protocol, an answer is over when the next question comes.
-  const bool asks_unknown = protocol_ == nullptr && facts_.role == Role::Client;
-  if (first_piece) {
-    const bool next = assembler_.pending() == 0 || (asks_unknown && assembler_.answering());
-    const bool begins = out_dir && next;
-    ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
-  }
+  const bool unknown = protocol_ == nullptr;
+  const bool asks = facts_.role == Role::Client;
+  const bool next = assembler_.pending() == 0 || (unknown && assembler_.answering());
+  const bool begins = first_piece && out_dir == asks && next;
+  if (first_piece) ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
   take(data, out);
-  if (asks_unknown && !out_dir && assembler_.answering()) {
+  if (unknown && !asks && begins) Ledger::on_next_request(work_);
+  const bool unknown_reply = unknown && asks && !out_dir && assembler_.answering();
+  if (unknown_reply) {
     ledger_.on_answered(work_, facts_.peer, kUnknownProtocol, data->hdr.ts_ns);
   }
   const bool more = (data->flags & TW_DATA_MORE) != 0;
   const bool outstanding = assembler_.pending() > 0 || held_ != nullptr;
-  const bool unknown_answer =
-      protocol_ == nullptr && out_dir && facts_.role != Role::Client && assembler_.answering();
-  ledger_.after_call(work_, data->tid, outstanding || more, unknown_answer && !more);
+  const bool unknown_answer = protocol_ == nullptr && out_dir && !asks && assembler_.answering();
+  ledger_.after_call(work_, data->tid, outstanding || more,
+                     (unknown_answer || unknown_reply) && !more);
   work_.receiving = assembler_.receiving() || held_ != nullptr;
   if (out_dir) {
     work_.sending = assembler_.answering() && (data->flags & TW_DATA_NO_SPACE) != 0;

@@ -15,6 +15,11 @@ bool may_be_idle(Part part) {
   return part == Part::Lock || part == Part::Poll || part == Part::Other || part == Part::Client;
 }
 
+// Not spent for any one connection.
+bool is_anybodys(Part part) {
+  return part == Part::Poll || part == Part::Unattributed;
+}
+
 }  // namespace
 
 Work* Ledger::active(std::uint64_t conn_id) const {
@@ -53,8 +58,7 @@ void Ledger::charge(ThreadWork& thread, const Stretch& stretch) {
 }
 
 void Ledger::add(ThreadWork& thread, Ns end, Part part) {
-  const bool anybodys = part == Part::Poll || part == Part::Unattributed;
-  charge(thread, thread.time.add(end, part, anybodys ? kNobody : thread.owner));
+  charge(thread, thread.time.add(end, part, is_anybodys(part) ? kNobody : thread.owner));
 }
 
 void Ledger::decide(ThreadWork& thread, std::uint64_t owner) {
@@ -136,10 +140,18 @@ Part Ledger::poll_part(const Work& work) {
   return work.sending || work.receiving ? Part::Client : Part::Poll;
 }
 
-// All that a thread did since its sums were these, when it worked for the connection all the time.
-Parts Ledger::worked(const Work& work, const ThreadWork& thread, const Parts& then) {
+// All that a thread did since `from`, when its sums were `then`, and what it did not do for others
+// was for the connection.
+Parts Ledger::worked(const Work& work, const ThreadWork& thread, const Parts& then, Ns from) {
   Parts since = thread.time.sums() - then;
   const Ns idle = std::exchange(since[Part::Poll], 0);
+  thread.time.for_each_since(from, [&](const Stretch& stretch) {
+    if (stretch.owner == work.conn_id || stretch.owner == kUndecided) return;
+    if (is_anybodys(stretch.part)) return;
+    const Ns others = std::min(since[stretch.part], stretch.end - std::max(stretch.begin, from));
+    since[stretch.part] -= others;
+    since[Part::OtherRequests] += others;
+  });
   since[poll_part(work)] += idle;
   return since;
 }
@@ -176,7 +188,7 @@ Parts Ledger::from_elsewhere(Work& work, ThreadWork& thread, Ns at) {
   if (stays_) work.stays.add(thread.tid, taken, at);
   const auto then =
       taken == thread.free_since ? std::optional(thread.free_sums) : thread.time.sums_at(taken);
-  Parts since = then ? worked(work, thread, *then) : Parts();
+  Parts since = then ? worked(work, thread, *then, taken) : Parts();
   since.trim(at - taken);
   parts += since;
   if (work.downstream_open > 0) {
@@ -196,7 +208,7 @@ void Ledger::advance(Work& work, ThreadWork& thread, Ns at) {
     const Handed* handed = thread.handed.find(work);
     if (handed != nullptr && handed->at >= work.upto && handed->at <= at) {
       parts = handed->time - work.account.time;
-      parts += worked(work, thread, handed->sums);
+      parts += worked(work, thread, handed->sums, handed->at);
       if (stays_) work.stays.add(handed->hops, work.upto, at);
     } else if (work.tid == thread.tid) {
       if (stays_) work.stays.add(thread.tid, work.upto, at);
@@ -206,7 +218,10 @@ void Ledger::advance(Work& work, ThreadWork& thread, Ns at) {
       parts = from_elsewhere(work, thread, at);
     }
     const Ns length = at - work.upto;
-    parts[Part::Unattributed] += length - parts.trim(length);
+    if (const Ns missing = length - parts.trim(length); missing > 0) {
+      parts[Part::Unattributed] += missing;
+      if (work.gap == Gap::None) work.gap = Gap::HandOff;
+    }
     work.account.time += parts;
   }
   if (Handed* handed = thread.handed.find(work)) thread.handed.remove(*handed);
@@ -228,47 +243,55 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
   }
   const bool asks = work.role == Role::Client;
   // Whoever asked for the connection begins its first exchange, too, in whatever turn of a loop.
-  const bool connected = work.connecting && work.counted && active(work.serves) != nullptr;
-  const Work* current = asks && begins && !connected ? caller(t) : nullptr;
-  const std::uint64_t owner = current != nullptr ? current->conn_id
-                              : asks             ? work.serves
-                                                 : work.conn_id;
+  Work* asked_for = asks ? served_of(work) : nullptr;
+  const bool connected = work.connecting && work.counted && asked_for != nullptr;
+  if (asks && begins && !connected) {
+    if (Work* current = caller(t)) asked_for = current;
+  }
+  if (asks && !begins) resume(work);
+  Work* served = asks ? asked_for : &work;
+  const std::uint64_t owner = served != nullptr ? served->conn_id : kNobody;
   const bool undecided = served_by(t) == nullptr;
   t.coming_from = undecided ? t.undecided_from : at;
   if (undecided) decide(t, owner);
   add(t, at, Part::OnCpu);
-  Work* served = asks ? active(owner) : &work;
   if (served == nullptr) return;
   count_failed(t, *served);
   if (!served->active) {
     t.handed.took_other_work(*served);
     served->active = true;
-    ++served->generation;
     served->tid = tid;
     keep_at(*served, tid);
     served->upto = at;
     served->own = {};
     served->then = t.time.sums();
-    served->gap = Gap::None;
-    served->downstream_open = 0;
-    served->downstream_ended = 0;
-    served->other = {};
-    served->downstream.ns = 0;
+    on_next_request(*served);
     return;
   }
   advance(*served, t, at);
   if (asks && begins) serve(work, owner, at);
 }
 
+void Ledger::on_next_request(Work& work) {
+  ++work.generation;
+  work.gap = Gap::None;
+  work.downstream_open = 0;
+  work.downstream_ended = 0;
+  work.other = {};
+  work.downstream.ns = 0;
+}
+
 void Ledger::after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over) {
   if (!enabled_) return;
   ThreadWork& t = threads_.get(tid);
   const bool asks = work.role == Role::Client;
-  const std::uint64_t owner = asks ? work.serves : work.conn_id;
+  const Work* served = asks ? served_of(work) : &work;
   if (!asks) work.active = outstanding;
   if (!work.active || may_be_over) keep_at(work, 0);
+  if (asks && may_be_over) pause(work);
   if (asks && !outstanding) release(work, true);
-  own(t, active(owner) != nullptr && !may_be_over ? owner : kUndecided);
+  const bool goes_on = served != nullptr && served->active && (asks || !may_be_over);
+  own(t, goes_on ? served->conn_id : kUndecided);
   if (t.owner != kUndecided) return;
   t.undecided_from = t.time.last();
   if (!asks) t.set_free(t.time.last(), t.time.sums(), Free::Answered);
@@ -306,11 +329,12 @@ std::array<Ns, kQueuedWhile> Ledger::queued_while(std::uint32_t tid,
   if (from >= to) return queued;
   const Waits waits = time.waits_at(to) - time.waits_at(from);
   Ns asleep = waits.poll;
-  // Its own sleeps for its client, and the thread's way to this read.
+  // Its own sleeps for its client, and the thread's way to this read, from what it slept in before.
   const Ns look_from = waits.client > 0 ? from : std::max(from, thread->coming_from);
   time.for_each_since(look_from, [&](const Stretch& stretch) {
     if (stretch.owner != conn_id || stretch.begin >= to) return;
-    const bool coming = stretch.part == Part::OnCpu && stretch.begin >= thread->coming_from;
+    const bool counted = stretch.part == Part::RunQueue || is_anybodys(stretch.part);
+    const bool coming = stretch.begin >= thread->coming_from && !counted;
     if (!coming && stretch.part != Part::Client) return;
     asleep += std::min(stretch.end, to) - std::max(stretch.begin, from);
   });

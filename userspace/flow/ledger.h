@@ -43,11 +43,14 @@ class Ledger {
   void on_conn_end(Work& work);
 
   /// A call of the thread on the connection returned. Brings the account up to date.
-  /// `begins`: it sends the first bytes of an exchange that the target asks for.
+  /// `begins`: it moves the first bytes of an exchange.
   void on_call(Work& work, std::uint32_t tid, Ns at, bool begins);
   /// Its bytes were taken in. `outstanding`: requests have begun and not ended. `may_be_over`: only
   /// the next request will tell whether that was the end of the answer.
   void after_call(Work& work, std::uint32_t tid, bool outstanding, bool may_be_over);
+  /// Where only the next question ends an answer: it has come, and what was told of the one before
+  /// has been read.
+  static void on_next_request(Work& work);
   /// An exchange that the target asked for was answered.
   void on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at);
 
@@ -93,13 +96,17 @@ class Ledger {
                                                     const ThreadWork& thread,
                                                     Ns at);
   static Part poll_part(const Work& work);
-  static Parts worked(const Work& work, const ThreadWork& thread, const Parts& then);
+  static Parts worked(const Work& work, const ThreadWork& thread, const Parts& then, Ns from);
   static Parts share(
       const Work& work, const Parts& own, const Parts& then, const Parts& now, Ns length);
   void advance(Work& work, ThreadWork& thread, Ns at);
   Parts from_elsewhere(Work& work, ThreadWork& thread, Ns at);
   void serve(Work& work, std::uint64_t owner, Ns at);
+  [[nodiscard]] Work* served_of(const Work& work) const;
+  void resume(Work& work);
+  void pause(Work& work);
   void release(Work& work, bool answered);
+  void forget_oldest_connect();
   void end_unanswered(std::uint64_t served, std::uint32_t generation);
 
   Finder find_;

@@ -33,6 +33,28 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
   ++served->downstream_open;
 }
 
+// The one that the connection's exchange is made for, if that is still what it was: a later request
+// of the same connection may have come since.
+Work* Ledger::served_of(const Work& work) const {
+  Work* served = active(work.serves);
+  return served != nullptr && served->generation == work.serves_generation ? served : nullptr;
+}
+
+// An answer that may be over, and that goes on after all.
+void Ledger::pause(Work& work) {
+  Work* served = served_of(work);
+  if (served == nullptr || !work.counted || served->downstream_open == 0) return;
+  --served->downstream_open;
+  work.counted = false;
+}
+
+void Ledger::resume(Work& work) {
+  Work* served = served_of(work);
+  if (served == nullptr || work.counted) return;
+  ++served->downstream_open;
+  work.counted = true;
+}
+
 // The connection works for nobody any more. Who waits in vain learns it later than we do: that its
 // call has ended counts from its own next call on.
 void Ledger::release(Work& work, bool answered) {
@@ -51,7 +73,7 @@ void Ledger::end_unanswered(std::uint64_t served, std::uint32_t generation) {
 
 void Ledger::on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at) {
   if (!enabled_ || !work.counted) return;
-  Work* served = active(work.serves);
+  Work* served = served_of(work);
   const Ns took = at > work.began ? at - work.began : 0;
   if (served != nullptr && took > served->downstream.ns) {
     served->downstream = {took, peer, protocol};
@@ -70,12 +92,19 @@ void Ledger::on_connect(const tw_ev_conn_connect& connect) {
   if (served_by(t) != served) decide(t, owner);
   add(t, at, Part::OnCpu);
   advance(*served, t, at);
-  if (connects_.size() >= kConnects) {
-    ++connects_forgotten_;
-    return;
-  }
+  if (connects_.size() >= kConnects) forget_oldest_connect();
   ++served->downstream_open;
   connects_[connect.conn_id] = {owner, served->generation, at};
+}
+
+// Its end was lost, or it takes longer than thousands of others.
+void Ledger::forget_oldest_connect() {
+  const auto oldest =
+      std::min_element(connects_.begin(), connects_.end(),
+                       [](const auto& a, const auto& b) { return a.second.at < b.second.at; });
+  end_unanswered(oldest->second.serves, oldest->second.generation);
+  connects_.erase(oldest);
+  ++connects_forgotten_;
 }
 
 void Ledger::on_conn_begin(Work& work) {

@@ -6,6 +6,8 @@ namespace tailwhy {
 
 namespace {
 
+constexpr std::uint16_t kIoUringEnter = 426;
+
 Part class_of_call(std::uint16_t nr) {
   switch (nr) {
     case SYS_futex:
@@ -33,7 +35,7 @@ Part class_of_call(std::uint16_t nr) {
     case SYS_epoll_wait:
     case SYS_epoll_pwait:
     case 441:  // epoll_pwait2
-    case 426:  // io_uring_enter
+    case kIoUringEnter:
     case SYS_io_getevents:
     case SYS_accept:
     case SYS_accept4:
@@ -48,6 +50,8 @@ Part class_of_call(std::uint16_t nr) {
 Part wait_class(const tw_ev_off_cpu& off, std::optional<Role> peer) {
   if ((off.flags & TW_OFF_STOPPED) != 0) return Part::Other;
   if ((off.flags & TW_OFF_FAULT) != 0) return Part::PageFault;
+  // A ring waits in an I/O wait whenever anything was asked of it: an accept, too.
+  if (off.nr == kIoUringEnter && (off.flags & TW_OFF_COMPAT) == 0) return Part::Poll;
   if ((off.flags & TW_OFF_IO_WAIT) != 0) return Part::Disk;
   if (off.nr == TW_NO_CALL || (off.flags & TW_OFF_COMPAT) != 0) return Part::Other;
   const Part by_call = class_of_call(off.nr);

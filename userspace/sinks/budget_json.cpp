@@ -130,8 +130,7 @@ Json route_budget_json(const RouteStats& row) {
   Json parts = Json::object();
   for (const PartSpec& spec : kPartSpecs) {
     if (row.parts.is_zero(spec.part)) continue;
-    parts[std::string(spec.name)] =
-        histogram_json(row.parts.of(spec.part, row.budget.requests()));
+    parts[std::string(spec.name)] = histogram_json(row.parts.of(spec.part, row.budget.requests()));
   }
   json["distributions"] = std::move(parts);
   return json;

@@ -166,3 +166,43 @@ TEST_CASE("downstream: a call of a protocol that nobody knows", "[flow][budget]"
     CHECK(flow.requests[1].downstream_calls == 0);
   }
 }
+
+TEST_CASE("downstream: an answer of an unknown protocol is over until more of it comes",
+          "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER).open(9, TW_ROLE_CLIENT);
+  s.on(11, 900).ask(1, 11, 1000, 1000).out(9, 1100, "QUERY", {.tid = 11});
+  s.sleep(11, kEpoll, 1120, 1190, 1195).in(9, 1200, "ROW", {.tid = 11});
+  SECTION("and none does") {
+    s.sleep(11, kEpoll, 1250, 1750, 1750).answer(1, 11, 1800);
+    flow.feed(s);
+    REQUIRE(flow.requests.size() >= 1);
+    CHECK(parts_of(flow.requests[0]) == "on_cpu 225, run_queue 5, downstream 70, poll 500");
+    CHECK(flow.requests[0].downstream_calls == 1);
+  }
+  SECTION("and it does") {
+    s.sleep(11, kEpoll, 1250, 1590, 1590).in(9, 1600, "ROW", {.tid = 11});
+    s.sleep(11, kEpoll, 1650, 1750, 1750).answer(1, 11, 1800);
+    flow.feed(s);
+    REQUIRE(flow.requests.size() >= 1);
+    CHECK(parts_of(flow.requests[0]) == "on_cpu 285, run_queue 5, downstream 410, poll 100");
+    CHECK(flow.requests[0].downstream_calls == 1);
+  }
+}
+
+TEST_CASE("downstream: an answer that comes after its request was over is not the next one's",
+          "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER);
+  s.open(8, TW_ROLE_CLIENT, {.remote_port = 8000}).open(9, TW_ROLE_CLIENT, {.remote_port = 9000});
+  s.on(11, 900).ask(1, 11, 1000, 1000).call(9, 11, 1100).answer(1, 11, 1200);
+  s.ask(1, 11, 1300, 1300).call(8, 11, 1350).reply(8, 11, 1400);
+  s.reply(9, 11, 1500).answer(1, 11, 1700);
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 4);
+  CHECK(flow.requests[3].role == Role::Server);
+  CHECK(flow.requests[3].downstream_calls == 1);
+  CHECK(flow.downstream[3] == "127.0.0.1:8000");
+}

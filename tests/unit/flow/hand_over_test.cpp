@@ -248,3 +248,19 @@ TEST_CASE("hand-over: two threads that serve and share a global lock", "[flow][b
     CHECK(parts_of(flow.requests[1]) == "queue 50, on_cpu 700");
   }
 }
+
+TEST_CASE("hand-over: what the woken thread does for others first is not the request's",
+          "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
+  s.on(11, 900).on(21, 500);
+  s.ask(1, 11, 1000, 1000);
+  s.sleep(21, kCond, 600, 1050, 1060, 11);
+  s.sleep(11, kEpoll, 1150, 1400, 1420, 21);
+  s.ask(2, 11, 1390, 1430).answer(2, 11, 1930).answer(1, 11, 1950);
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(parts_of(flow.requests[0]) == "queue 40, on_cpu 500");
+  CHECK(parts_of(flow.requests[1]) == "on_cpu 410, run_queue 10, other_requests 530");
+}

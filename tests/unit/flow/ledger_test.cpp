@@ -308,3 +308,20 @@ TEST_CASE("budget: threads that are too many are forgotten, and counted", "[flow
   flow.feed(s);
   CHECK(flow.table.losses().ledger_full == 10);
 }
+
+TEST_CASE("budget: of an unknown protocol each exchange has its own names", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER);
+  s.on(11, 900).in(1, 1000, "PING\r\n", {.arrived_ns = 1000, .tid = 11});
+  s.sleep(11, {.nr = 61}, 1100, 1300, 1300).out(1, 1400, "+PONG\r\n", {.tid = 11});
+  s.in(1, 2000, "PING\r\n", {.arrived_ns = 2000, .tid = 11});
+  s.sleep(11, {.nr = 62}, 2100, 2150, 2150).out(1, 2200, "+PONG\r\n", {.tid = 11});
+  s.in(1, 3000, "PING\r\n", {.arrived_ns = 3000, .tid = 11});
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(parts_of(flow.requests[0]) == "on_cpu 200, other 200");
+  CHECK(flow.requests[0].other_call == 61);
+  CHECK(parts_of(flow.requests[1]) == "on_cpu 150, other 50");
+  CHECK(flow.requests[1].other_call == 62);
+}

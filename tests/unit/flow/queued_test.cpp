@@ -80,3 +80,14 @@ TEST_CASE("queued: not known before the thread was, and where records were lost"
   // this
   CHECK(queued_of(flow.requests[0]) == "waited_for_cpu 40, busy 60, asleep 110, unknown 190");
 }
+
+TEST_CASE("queued: a thread of a pool that waited for work was asleep", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER).open(2, TW_ROLE_SERVER);
+  s.on(21, 500).ask(2, 21, 600, 650).answer(2, 21, 700);
+  s.sleep(21, kCond, 720, 1100, 1120, 11).ask(1, 21, 1000, 1150).answer(1, 21, 1200);
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(queued_of(flow.requests[1]) == "waited_for_cpu 20, asleep 130");
+}

@@ -75,6 +75,7 @@ TEST_CASE("wait_class: a descriptor says what a read or write waits for", "[flow
 TEST_CASE("wait_class: what the kernel says goes before the call", "[flow][wait_class]") {
   CHECK(part(SYS_read, {.flags = TW_OFF_IO_WAIT, .file = TW_FILE_PIPE}) == Part::Disk);
   CHECK(part(SYS_openat, {.flags = TW_OFF_IO_WAIT}) == Part::Disk);
+  CHECK(part(426, {.flags = TW_OFF_IO_WAIT}) == Part::Poll);  // a ring with an accept in it
   CHECK(part(TW_NO_CALL, {.flags = TW_OFF_FAULT}) == Part::PageFault);
   CHECK(part(TW_NO_CALL, {.flags = TW_OFF_FAULT | TW_OFF_IO_WAIT}) == Part::PageFault);
   CHECK(part(SYS_nanosleep, {.flags = TW_OFF_STOPPED}) == Part::Other);
