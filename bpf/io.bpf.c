@@ -122,8 +122,8 @@ static __always_inline bool is_full(struct sock *sk, struct tw_conn *conn)
 static __always_inline int on_send(struct sock *sk, int ret)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
-	struct tw_task *task = tw_task_get(current);
-	struct tw_conn *conn = tw_conn_use(sk, tw_is_target(current, task));
+	struct tw_task *task = tw_task_at_socket(current);
+	struct tw_conn *conn = tw_conn_use(sk, task);
 	struct tw_call call;
 
 	if (!conn)
@@ -236,8 +236,8 @@ static __always_inline __u64 take_arrival_unix(struct tw_conn *conn, struct sock
 static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 later)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
-	struct tw_task *task = tw_task_get(current);
-	struct tw_conn *conn = tw_conn_use(sk, tw_is_target(current, task));
+	struct tw_task *task = tw_task_at_socket(current);
+	struct tw_conn *conn = tw_conn_use(sk, task);
 	struct tcp_sock *tcp;
 	struct tw_call call;
 

@@ -145,6 +145,7 @@ static __always_inline void send_off_cpu(struct tw_task *t, __u64 now_ns)
 {
 	struct tw_ev_off_cpu *ev = tw_reserve(now_ns, OFF_CPU, struct tw_ev_off_cpu);
 
+	t->off_unsent = !ev;
 	if (!ev)
 		return;
 	ev->on_ns = t->off.on_ns;
@@ -157,7 +158,18 @@ static __always_inline void send_off_cpu(struct tw_task *t, __u64 now_ns)
 	ev->nr = t->off.nr;
 	ev->file = t->off.file;
 	ev->flags = t->off.flags;
+	t->off.waker_tid = 0;
 	tw_submit(ev);
+}
+
+/*
+ * A stretch whose record is missing would count as time on the CPU from the thread's next socket call
+ * on: it is sent late, as long as it is known and the thread is on the CPU that it came to then.
+ */
+__hidden void tw_task_resend_off(struct tw_task *t)
+{
+	if (t->state == TW_TASK_ON_CPU)
+		send_off_cpu(t, t->since_ns);
 }
 
 static __always_inline __u64 run_delay_of(struct task_struct *task)
@@ -198,7 +210,6 @@ static __always_inline void missed_switch(struct task_struct *task, struct tw_ta
 	charge(t, on_ns, TW_TASK_ON_CPU);
 	t->off.flags |= TW_OFF_ESTIMATED;
 	send_off_cpu(t, on_ns);
-	t->off.waker_tid = 0;
 }
 
 __hidden void tw_task_missed_switch(struct task_struct *task, struct tw_task *t)
@@ -216,6 +227,8 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct tw
 		return;
 	if (t->state != TW_TASK_ON_CPU)
 		missed_switch(task, t, now_ns);
+	if (t->off_unsent)
+		tw_task_resend_off(t);
 	t->off.on_ns = t->since_ns;
 	t->off.off_ns = now_ns;
 	t->off.woken_ns = runnable ? now_ns : 0;
@@ -244,7 +257,6 @@ static __always_inline void arrive(struct tw_task *t, __u64 now_ns)
 	if (t->failed_calls) /* before it slept, and perhaps for somebody else than after */
 		tw_task_send_failed(t);
 	send_off_cpu(t, now_ns);
-	t->off.waker_tid = 0;
 }
 
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
@@ -275,9 +287,25 @@ static __always_inline int on_wakeup(struct task_struct *task)
 	return 0;
 }
 
+static __always_inline bool futex_wakes(__u64 op)
+{
+	switch (op & FUTEX_CMD_MASK) {
+	case FUTEX_WAKE:
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+	case FUTEX_WAKE_OP:
+	case FUTEX_UNLOCK_PI:
+	case FUTEX_WAKE_BITSET:
+	case FUTEX_CMP_REQUEUE_PI:
+		return true;
+	}
+	return false;
+}
+
 /*
  * Does a thread that is in this call wake others on purpose? What TCP delivers wakes the reader from
- * within the sender's call too, but that is a message, and not one thread handing on its work.
+ * within the sender's call too, but that is a message, and not one thread handing on its work. And an
+ * interrupt wakes others from within whatever call it meets: those that hand nothing on do not count.
  */
 static __always_inline bool wakes_on_purpose(struct task_struct *waker)
 {
@@ -292,10 +320,26 @@ static __always_inline bool wakes_on_purpose(struct task_struct *waker)
 	case NR_sendto:
 	case NR_sendmsg:
 	case NR_sendmmsg:
+	case NR_sendfile:
 		sk = tw_sk_of_fd(waker, regs->di);
 		return !sk || BPF_CORE_READ((struct sock *)sk, __sk_common.skc_family) == AF_UNIX;
+	case NR_futex:
+		return futex_wakes(regs->si);
+	case NR_exit: /* somebody joins it */
+	case NR_futex_wake:
+	case NR_futex_requeue:
+	case NR_io_uring_enter: /* a message to another ring */
+	case NR_mq_timedsend:
+	case NR_msgsnd:
+	case NR_semop:
+	case NR_semtimedop:
+	case NR_splice:
+	case NR_tee:
+	case NR_tgkill:
+	case NR_vmsplice:
+		return true;
 	}
-	return (__s64)regs->orig_ax >= 0;
+	return false;
 }
 
 /* In the context of the waker; the thread may not have gone to sleep yet. */

@@ -87,10 +87,18 @@
 #define NR_sendmsg   46
 #define NR_recvmsg   47
 #define NR_accept    43
+#define NR_exit	     60
+#define NR_semop     65
+#define NR_msgsnd    69
 #define NR_futex     202
+#define NR_semtimedop 220
+#define NR_tgkill    234
+#define NR_mq_timedsend 242
 #define NR_epoll_wait 232
 #define NR_epoll_pwait 281
 #define NR_splice    275
+#define NR_tee	     276
+#define NR_vmsplice  278
 #define NR_accept4   288
 #define NR_preadv    295
 #define NR_pwritev   296
@@ -98,6 +106,19 @@
 #define NR_sendmmsg  307
 #define NR_preadv2   327
 #define NR_pwritev2  328
+#define NR_io_uring_enter 426
 #define NR_epoll_pwait2 441
+#define NR_futex_wake 454
+#define NR_futex_requeue 456
+
+/* include/uapi/linux/futex.h */
+#define FUTEX_WAKE	     1
+#define FUTEX_REQUEUE	     3
+#define FUTEX_CMP_REQUEUE    4
+#define FUTEX_WAKE_OP	     5
+#define FUTEX_UNLOCK_PI	     7
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_CMP_REQUEUE_PI 12
+#define FUTEX_CMD_MASK	     127 /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
 
 #endif

@@ -41,7 +41,7 @@ struct tw_task {
 	__u32 failed_calls; /* that no record has told of yet */
 	__u16 failed_nr; /* the last of them */
 	__u16 failed_error;
-	__u32 _pad;
+	__u32 off_unsent; /* `off` is over, and the ring had no room for its record */
 };
 
 struct tw_tasks {
@@ -67,6 +67,8 @@ struct tw_task *tw_task_mark(struct task_struct *task);
  * switch away from it. Sets the account right from the kernel's own sums.
  */
 void tw_task_missed_switch(struct task_struct *task, struct tw_task *t);
+/* Sends the record of its last stretch off the CPU, which the ring had no room for then. */
+void tw_task_resend_off(struct tw_task *t);
 /* Sends what calls of the thread failed since this was last done. */
 void tw_task_send_failed(struct tw_task *t);
 
@@ -75,18 +77,24 @@ static __always_inline void tw_task_at_call(struct task_struct *current, struct 
 {
 	if (cfg.want_sched && t->state != TW_TASK_ON_CPU)
 		tw_task_missed_switch(current, t);
+	if (t->off_unsent)
+		tw_task_resend_off(t);
 	if (t->failed_calls)
 		tw_task_send_failed(t);
 }
 
-/* Does the thread work for a target? io_uring's workers are threads that no fork announces. */
-static __always_inline bool tw_is_target(struct task_struct *current, struct tw_task *task)
+/*
+ * The thread that makes a socket call, if it works for a target. io_uring's workers are threads that no
+ * fork announces: they are traced from their first call on.
+ */
+static __always_inline struct tw_task *tw_task_at_socket(struct task_struct *current)
 {
-	if (task)
-		return true;
-	if (!(current->flags & (PF_IO_WORKER | PF_USER_WORKER)))
-		return false;
-	return tw_task_get(current->group_leader) != NULL;
+	struct tw_task *task = tw_task_get(current);
+
+	if (task || !(current->flags & (PF_IO_WORKER | PF_USER_WORKER)) ||
+	    !tw_task_get(current->group_leader))
+		return task;
+	return tw_task_mark(current);
 }
 
 #endif

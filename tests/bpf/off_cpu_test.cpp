@@ -488,3 +488,46 @@ TEST_CASE("off_cpu: two threads on one CPU wait for each other", "[off_cpu]") {
   }
   trace.check_no_loss();
 }
+
+TEST_CASE("off_cpu: a record that the ring had no room for is sent before the next socket call",
+          "[off_cpu]") {
+  struct Flags {
+    int full;
+    int drained;
+  };
+  SceneOptions options;
+  options.config.ring_size_bytes = 64U << 10;
+  options.config.ring_wake_bytes = 16U << 10;
+  bool found = false;
+  // whoever is preempted between the two has lost it
+  for (int attempt = 0; attempt < 5 && !found; ++attempt) {
+    Shared<Flags> flags;
+    const auto pair = socket_pair();
+    Scene scene(
+        first_mode(),
+        [&](Side& side) {
+          side.wait();
+          timespec shortly{0, 1000};
+          for (int i = 0; i < 2000; ++i)
+            clock_nanosleep(CLOCK_MONOTONIC, 0, &shortly, nullptr);
+          timespec long_enough{0, 5'000'000};
+          clock_nanosleep(CLOCK_MONOTONIC, 0, &long_enough, nullptr);
+          std::atomic_ref(flags->full).store(1);
+          while (std::atomic_ref(flags->drained).load() == 0) {
+          }
+          send_all(pair.first, "hello");
+        },
+        options);
+    while (std::atomic_ref(flags->full).load() == 0)
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    scene.drain();
+    std::atomic_ref(flags->drained).store(1);
+    const Trace trace = scene.finish();
+    REQUIRE(trace.losses[TW_CNT_RING_FULL] > 0);
+    for (const tw_ev_off_cpu& off : of_thread(trace, scene.pid()))
+      found = found || (off.nr == SYS_clock_nanosleep && off.woken_ns - off.off_ns >= 5'000'000);
+    close(pair.first);
+    close(pair.second);
+  }
+  CHECK(found);
+}

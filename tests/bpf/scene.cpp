@@ -266,6 +266,14 @@ Scene::Scene(const Mode& mode, const Body& body, const SceneOptions& options)
   go();
 }
 
+void Scene::drain() {
+  Trace gone;
+  Collector collector(gone);
+  auto ring = RingReader::open(tracer_->ring_fd()).value();
+  while (ring->consume(collector, 1U << 20).value() != 0) {
+  }
+}
+
 Trace Scene::finish() {
   const int status = target_.join();
   INFO("wait status of the target " << status);

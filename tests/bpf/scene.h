@@ -141,6 +141,8 @@ class Scene {
   void go() const { target_.go(); }
   [[nodiscard]] std::uint32_t pid() const { return pid_; }
   Tracer& tracer() { return *tracer_; }
+  /// Makes room in the ring; what was in it is gone.
+  void drain();
   /// Waits for the target's end, which must be good; gives all events.
   Trace finish();
 
