@@ -42,7 +42,13 @@ bool Assembler::begin_request(const Message& message,
   request.at.read_first = call.at_ns;
   request.at.read_last = call.at_ns;
   exchange.begin = call.account;
-  if (facts_.role != Role::Client) {
+  if (facts_.role == Role::Client) {
+    if (work_.counted) {
+      request.parent_conn_id = work_.serves;
+      request.parent_number = work_.serves_number;
+    }
+  } else {
+    if (pending() == 1) work_.number = number_;
     request.at.arrived = requests.arrival_of(message.offset);
     if (ledger_.enabled() && request.queue_known()) {
       request.budget.queued_ns =
@@ -165,7 +171,10 @@ void Assembler::remove(std::size_t index) {
     return;
   }
   ++first_;
-  if (first_ < pending_.size()) return;
+  if (first_ < pending_.size()) {
+    work_.number = pending_[first_].request.number;
+    return;
+  }
   pending_.clear();
   first_ = 0;
 }

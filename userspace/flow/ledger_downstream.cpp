@@ -23,6 +23,7 @@ void Ledger::serve(Work& work, std::uint64_t owner, Ns at) {
   Work* served = active(owner);
   if (served == nullptr) return;
   ++served->account.downstream_calls;
+  work.serves_number = served->number;
   const bool since_connect = std::exchange(work.connecting, false) && work.counted;
   if (since_connect && work.serves == owner && work.serves_generation == served->generation) return;
   release(work, true);

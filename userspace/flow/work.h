@@ -38,6 +38,7 @@ struct Work {
   Parts then;                         // sums of that thread, then
   bool receiving = false;             // its client has not sent all of a request
   bool sending = false;               // its client has to take some bytes first
+  std::uint64_t number = 0;           // of its oldest request that is outstanding
   std::uint32_t downstream_open = 0;  // calls made for it that are not answered
   // Of those, that never will be: it waits for them until its next call all the same.
   std::uint32_t downstream_ended = 0;
@@ -51,6 +52,7 @@ struct Work {
   // Of a connection that the target made:
   std::uint64_t serves = 0;             // the connection that its exchange is made for; 0: none
   std::uint32_t serves_generation = 0;  // of that one
+  std::uint64_t serves_number = 0;      // its request, when the exchange began
   bool counted = false;                 // in that one's downstream_open
   bool connecting = false;              // its first exchange has not begun
   Ns began = 0;

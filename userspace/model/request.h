@@ -78,6 +78,9 @@ struct Stamps {
 struct Request {
   std::uint64_t conn_id = 0;
   std::uint64_t number = 0;  // on its connection, from 1
+  // Role Client: the request that it was made for, by connection and number; 0: nobody knows.
+  std::uint64_t parent_conn_id = 0;
+  std::uint64_t parent_number = 0;
   Role role = Role::Unknown;
   Outcome outcome = Outcome::Matched;
   EndRule end_rule = EndRule::None;

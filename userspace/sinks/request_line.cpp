@@ -236,6 +236,10 @@ void begin_request_line(fmt::memory_buffer& out,
   put_word(out, ",\"event_name\":\"tailwhy.request\",\"tailwhy.role\":", role_word(request.role));
   put_number(out, ",\"tailwhy.connection.id\":", request.conn_id);
   put_number(out, ",\"tailwhy.request.number\":", request.number);
+  if (request.parent_conn_id != 0) {
+    put_number(out, ",\"tailwhy.parent.connection.id\":", request.parent_conn_id);
+    put_number(out, ",\"tailwhy.parent.request.number\":", request.parent_number);
+  }
   put_number(out, ",\"process.pid\":", request.pid);
   put_number(out, ",\"thread.id\":", request.tid);
   put_what(out, request);

@@ -45,6 +45,14 @@ def downstream(t):
         asked_for = [row["id"] for _, row in pairs for _ in range(paths[row["target"]])]
         same_multiset("records of calls", [r["http.request.header.x-request-id"].removesuffix("-down")
                                            for r in trace.requests("client")], asked_for)
+        served = {(r["tailwhy.connection.id"], r["tailwhy.request.number"]):
+                  r["http.request.header.x-request-id"] for r in trace.requests()}
+        for call in trace.requests("client"):
+            made_for = call["http.request.header.x-request-id"].removesuffix("-down")
+            parent = served.get((call.get("tailwhy.parent.connection.id"),
+                                 call.get("tailwhy.parent.request.number")))
+            if parent is not None or made_for not in {row["id"] for row in unknown}:
+                equal(f"the request that a call was made for ({model})", made_for, parent)
         check(len(unknown) < 20, "no pool request was handed over by a wake-up")
         t.notes.append(f"{model}: {len(asked_for)} calls of {len(pairs)} requests, {len(unknown)} of "
                        "them taken by a pool thread that was awake")

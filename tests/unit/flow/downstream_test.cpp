@@ -206,3 +206,19 @@ TEST_CASE("downstream: an answer that comes after its request was over is not th
   CHECK(flow.requests[3].downstream_calls == 1);
   CHECK(flow.downstream[3] == "127.0.0.1:8000");
 }
+
+TEST_CASE("downstream: a call says which request it was made for", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER).open(9, TW_ROLE_CLIENT);
+  s.on(11, 900).ask(1, 11, 1000, 1000).answer(1, 11, 1050);
+  s.ask(1, 11, 1100, 1100).call(9, 11, 1150).reply(9, 11, 1180).answer(1, 11, 1200);
+  s.call(9, 11, 1300).reply(9, 11, 1350);  // for nobody
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 4);
+  CHECK(flow.requests[1].role == Role::Client);
+  CHECK(flow.requests[1].parent_conn_id == 1);
+  CHECK(flow.requests[1].parent_number == 2);
+  CHECK(flow.requests[2].parent_conn_id == 0);
+  CHECK(flow.requests[3].parent_conn_id == 0);
+}
