@@ -73,6 +73,12 @@ bool called_from_sleep(const tw_ev_stack& stack) {
   return false;
 }
 
+void sleep_five_times(Side& side) {
+  side.wait();
+  for (int i = 0; i < 5; ++i)
+    sleep_here();
+}
+
 SceneOptions with_stacks() {
   SceneOptions options;
   options.config.want_stacks = true;
@@ -82,14 +88,7 @@ SceneOptions with_stacks() {
 }  // namespace
 
 TEST_CASE("stacks: a sleep tells where the thread was in its code, and when", "[stacks]") {
-  Scene scene(
-      usable_modes().front(),
-      [](Side& side) {
-        side.wait();
-        for (int i = 0; i < 5; ++i)
-          sleep_here();
-      },
-      with_stacks());
+  Scene scene(usable_modes().front(), sleep_five_times, with_stacks());
   const Trace trace = scene.finish();
   int sleeps = 0;
   for (const tw_ev_stack& stack : trace.stacks) {
@@ -156,14 +155,7 @@ TEST_CASE("stacks: a sleep's addresses are named, with the line", "[stacks]") {
 }
 
 TEST_CASE("stacks: equal stacks are one in the kernel", "[stacks]") {
-  Scene scene(
-      usable_modes().front(),
-      [](Side& side) {
-        side.wait();
-        for (int i = 0; i < 5; ++i)
-          sleep_here();
-      },
-      with_stacks());
+  Scene scene(usable_modes().front(), sleep_five_times, with_stacks());
   const Trace trace = scene.finish();
   std::vector<int> ids;
   for (const tw_ev_stack& stack : trace.stacks) {
