@@ -222,3 +222,24 @@ TEST_CASE("downstream: a call says which request it was made for", "[flow][budge
   CHECK(flow.requests[2].parent_conn_id == 0);
   CHECK(flow.requests[3].parent_conn_id == 0);
 }
+
+TEST_CASE("downstream: of too many connects under way the oldest is forgotten, and counted",
+          "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER);
+  s.on(11, 900).ask(1, 11, 1000, 1000);
+  constexpr std::uint64_t kFirst = 100;
+  constexpr std::uint64_t kMost = 4096;
+  for (std::uint64_t i = 0; i <= kMost; ++i)
+    s.connect(kFirst + i, 11, 1100 + i);
+  s.open(kFirst + kMost, TW_ROLE_CLIENT, {.at_ns = 6000})
+      .open(kFirst, TW_ROLE_CLIENT, {.at_ns = 6000});
+  s.call(kFirst + kMost, 21, 6100).call(kFirst, 22, 6200);  // for whom only the connect knows
+  s.reply(kFirst + kMost, 21, 6300).reply(kFirst, 22, 6400).answer(1, 11, 6500);
+  flow.feed(s);
+  CHECK(flow.table.losses().ledger_full == 1);
+  REQUIRE(flow.requests.size() == 3);
+  CHECK(flow.requests[0].parent_conn_id == 1);
+  CHECK(flow.requests[1].parent_conn_id == 0);
+}
