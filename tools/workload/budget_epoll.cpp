@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -54,6 +55,8 @@ void Loop::turn() {
   const int count = epoll_wait(epoll_, events, static_cast<int>(std::size(events)), -1);
   last_idle_ = watch.stop();
   turn_begin_ = watch.begin() + last_idle_.wall;
+  last_idle_.idle =
+      last_idle_.wall - std::min(last_idle_.wall, last_idle_.cpu + last_idle_.run_queue);
   idled_ += last_idle_;
   for (int i = 0; i < count; ++i)
     on_event(*static_cast<Source*>(events[i].data.ptr), events[i].events);

@@ -148,7 +148,7 @@ void LoopConnection::call(const Step& step) {
     answer(503);
     return;
   }
-  wait_begin_ = now_ns();
+  begin_wait();
   state_ = State::Calling;
   follow_call(down_.begin(step.length, record_.id, step.kind == Step::Kind::DownNew));
 }
@@ -265,9 +265,18 @@ void LoopConnection::end_turn(Ns now) {
   record_.loop = now_use - begin_use_;
 }
 
+void LoopConnection::begin_wait() {
+  wait_begin_ = now_ns();
+  wait_idle_ = loop_.idled().idle;
+}
+
+Took LoopConnection::waited() const {
+  return {.wall = now_ns() - wait_begin_, .idle = loop_.idled().idle - wait_idle_};
+}
+
 void LoopConnection::leave(State next) {
   state_ = next;
-  wait_begin_ = now_ns();
+  begin_wait();
   end_turn(wait_begin_);
 }
 

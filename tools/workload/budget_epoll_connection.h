@@ -43,7 +43,8 @@ class LoopConnection {
   void end_turn(Ns now);
   void leave(State next);  // the request waits from now on
   void account(Ns now);
-  Took waited() const { return {.wall = now_ns() - wait_begin_}; }
+  void begin_wait();
+  [[nodiscard]] Took waited() const;
 
   Loop& loop_;
   int fd_;
@@ -62,6 +63,7 @@ class LoopConnection {
   Record record_;
   Answer answer_;
   Ns wait_begin_ = 0;
+  Ns wait_idle_ = 0;  // of the loop, then
   bool in_turn_ = false;
   Ns turn_begin_ = 0;
   Use turn_use_;

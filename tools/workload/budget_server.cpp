@@ -21,8 +21,8 @@
 //   others idle     (epoll) from read_first to write_last, or to the hand-over with reply_pool: the
 //       loop handled other requests; it had nothing to do (with idle_cpu and idle_run_queue). There
 //       sleep, downstream and client are from the start of the wait to the loop's going on with the
-//       request, cpu ... are those of its own turns, and loop_cpu and loop_run_queue those of the
-//       loop's thread all the while
+//       request (with sleep_idle ..., what the loop slept of it), cpu ... are those of its own
+//       turns, and loop_cpu and loop_run_queue those of the loop's thread all the while
 //   pool pool_tid handed [returned] pool_cpu ... pool_client     what the pool thread did; handed
 //       is from before the hand-over to its start, returned the same on the way back (both with
 //       _run_queue of the thread that took it over), handed_busy what of it the pool thread spent

@@ -19,6 +19,7 @@ static_assert(std::size(kPartNames) == static_cast<std::size_t>(Part::Count));
 void add(std::string& line, std::string_view prefix, std::string_view name, const Took& took) {
   line += fmt::format(" {}{}={}", prefix, name, took.wall);
   if (took.cpu != 0) line += fmt::format(" {}{}_cpu={}", prefix, name, took.cpu);
+  if (took.idle != 0) line += fmt::format(" {}{}_idle={}", prefix, name, took.idle);
   if (took.run_queue != 0) line += fmt::format(" {}{}_run_queue={}", prefix, name, took.run_queue);
 }
 

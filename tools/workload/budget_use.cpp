@@ -69,13 +69,15 @@ void operator+=(Use& sum, const Use& more) {
 Took operator-(const Took& end, const Took& begin) {
   return {.wall = end.wall - begin.wall,
           .cpu = end.cpu - begin.cpu,
-          .run_queue = end.run_queue - begin.run_queue};
+          .run_queue = end.run_queue - begin.run_queue,
+          .idle = end.idle - begin.idle};
 }
 
 void operator+=(Took& sum, const Took& more) {
   sum.wall += more.wall;
   sum.cpu += more.cpu;
   sum.run_queue += more.run_queue;
+  sum.idle += more.idle;
 }
 
 Watch::Watch() {

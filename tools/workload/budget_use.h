@@ -26,6 +26,7 @@ struct Took {
   Ns wall = 0;
   Ns cpu = 0;
   Ns run_queue = 0;
+  Ns idle = 0;  // of an event loop's wait: how long the loop slept meanwhile
 };
 Took operator-(const Took& end, const Took& begin);
 void operator+=(Took& sum, const Took& more);

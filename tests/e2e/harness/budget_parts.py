@@ -27,9 +27,7 @@ def slept(row, name):
 
 def loop_parts(row, alone):
     """What a request had of its event loop. Alone in it, all that the loop runs is for it."""
-    walls = {part: row.get(name, 0) for name, part in LOOP_WAITS.items()}
-    parts = {part: slept(row, "idle") * wall // max(1, sum(walls.values()))
-             for part, wall in walls.items()}
+    parts = {part: row.get(f"{name}_idle", 0) for name, part in LOOP_WAITS.items()}
     if "pool" in row:  # the loop's idle time is the pool's work
         return {}
     if alone and "loop_cpu" in row:
