@@ -80,7 +80,7 @@ class FlowOnly final : public EventHandler {
 
  private:
   Nobody nobody_;
-  ConnTable conns_{FlowLimits{}, nobody_};
+  ConnTable conns_{FlowConfig{}, nobody_};
 };
 
 struct CountOnly final : EventHandler {
@@ -106,7 +106,7 @@ class Path {
       log_ = JsonLogSink::create({.path = "/dev/null", .all = stage == Stage::LogAll}).value();
       sinks.push_back(log_.get());
     }
-    auto analysis = std::make_unique<Analysis>(std::move(sinks), FlowLimits{});
+    auto analysis = std::make_unique<Analysis>(std::move(sinks), FlowConfig{});
     RunInfo run;
     run.hooks.emplace_back("waking_tp");  // budgets are to be had
     analysis->start(run);

@@ -15,8 +15,8 @@ constexpr LossRow kKernelRows[] = {
 
 }  // namespace
 
-Analysis::Analysis(std::vector<Sink*> sinks, FlowLimits limits)
-    : sinks_(std::move(sinks)), conns_(limits, *this) {}
+Analysis::Analysis(std::vector<Sink*> sinks, FlowConfig flow)
+    : sinks_(std::move(sinks)), conns_(std::move(flow), *this) {}
 
 void Analysis::start(const RunInfo& info) {
   clock_ = info.clock;

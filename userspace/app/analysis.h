@@ -29,7 +29,7 @@ class SideSource {
 class Analysis final : public EventHandler, private FlowListener {
  public:
   /// The outputs live longer than the analysis.
-  Analysis(std::vector<Sink*> sinks, FlowLimits limits);
+  Analysis(std::vector<Sink*> sinks, FlowConfig flow);
 
   /// Where on_tick() gets its side data (live); a replay gives it through on_side().
   void set_side_source(SideSource* source) { side_source_ = source; }

@@ -39,7 +39,7 @@ struct LiveConfig {
   HookGroups groups = HookGroups::all();
   std::vector<tw_feature> disabled_features;
   TracerConfig tracer;
-  FlowLimits flow;
+  FlowConfig flow;
   Ns interval_ns = kNsPerSec;
   Ns duration_ns = 0;                     ///< 0: until stopped
   std::string record_path;                ///< empty: no recording

@@ -35,7 +35,7 @@ class Clocked final : public EventHandler {
 }  // namespace
 
 Result<std::unique_ptr<ReplaySession>> ReplaySession::open(const std::string& path,
-                                                           FlowLimits flow) {
+                                                           FlowConfig flow) {
   auto source = ReplaySource::open(path);
   if (!source) return std::move(source).error();
   auto info = run_info_from_json(source->reader().header_json());

@@ -14,7 +14,7 @@ namespace tailwhy {
 class ReplaySession {
  public:
   /// Opens the recording and reads what run it was of.
-  static Result<std::unique_ptr<ReplaySession>> open(const std::string& path, FlowLimits flow);
+  static Result<std::unique_ptr<ReplaySession>> open(const std::string& path, FlowConfig flow);
 
   [[nodiscard]] const RunInfo& info() const { return info_; }
   /// Replays it all. A damaged recording gives everything before the damage to the outputs, and
@@ -23,12 +23,12 @@ class ReplaySession {
   [[nodiscard]] const Report& total() const { return analysis_->total(); }
 
  private:
-  ReplaySession(ReplaySource source, RunInfo info, FlowLimits flow)
+  ReplaySession(ReplaySource source, RunInfo info, FlowConfig flow)
       : source_(std::move(source)), info_(std::move(info)), flow_(flow) {}
 
   ReplaySource source_;
   RunInfo info_;
-  FlowLimits flow_;
+  FlowConfig flow_;
   std::unique_ptr<Analysis> analysis_;
 };
 

@@ -102,6 +102,7 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(o.ring_bytes / 16, 512U << 10U));
   config.tracer.want_payload = o.capture_bytes > 0;
   config.tracer.request_capture_bytes = static_cast<std::uint32_t>(o.capture_bytes);
+  config.flow.pins = protocol_pins(o).value();
   config.interval_ns = o.interval_ns;
   config.duration_ns = o.duration_ns;
   config.ready_fd = o.ready_fd;
@@ -185,7 +186,7 @@ Result<> trace(const Options& o) {
 Result<> report(const Options& o) {
   auto gates = gates_of(o);
   if (!gates) return std::move(gates).error();
-  auto session = ReplaySession::open(o.recording, FlowLimits{});
+  auto session = ReplaySession::open(o.recording, FlowConfig{.pins = protocol_pins(o).value()});
   if (!session) return std::move(session).error();
   auto outputs = Outputs::create(o);
   if (!outputs) return std::move(outputs).error();

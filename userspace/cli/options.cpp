@@ -3,10 +3,12 @@
 #include "base/text.h"
 #include "bpf/features.h"
 #include "bpf/hooks.h"
+#include "proto/parser.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <limits>
@@ -187,12 +189,17 @@ void add_tracing(CLI::App& app, Options& o) {
   add_size(app, "--capture", o.capture_bytes,
            "Bytes of a request that are looked at, at most 16K (default 8K; 0: none)")
       ->group(kTracing);
+  app.add_option("--protocol", o.protocols,
+                 "Connections to this port speak that protocol, whatever they look like")
+      ->delimiter(',')
+      ->type_name("PORT=NAME")
+      ->group(kTracing);
   app.add_option("--ready-fd", o.ready_fd, "Write a line to this descriptor once attached")
       ->type_name("FD")
       ->group(kTracing);
 }
 
-struct Parser {
+struct CommandLine {
   std::unique_ptr<CLI::App> app;
   CLI::App* record = nullptr;
   CLI::App* report = nullptr;
@@ -202,8 +209,8 @@ struct Parser {
   bool version = false;
 };
 
-Parser make_parser(Options& o) {
-  Parser p;
+CommandLine make_parser(Options& o) {
+  CommandLine p;
   p.app = std::make_unique<CLI::App>(
       "Says what the clients of a running server wait for, and why.\n\n"
       "  tailwhy -p PID                     until Ctrl-C; live at a terminal, lines in a pipe\n"
@@ -271,6 +278,13 @@ Error usage(std::string message, std::string hint = "`tailwhy --help` lists the 
   return Error(ErrorCode::Usage, std::move(message), std::move(hint));
 }
 
+std::string protocol_names() {
+  std::vector<std::string_view> names;
+  for (const ParserSpec* spec : parser_specs())
+    names.push_back(spec->name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 // What no single option can check.
 Result<> check(const Options& o) {
   const bool traces = o.command == Command::Trace || o.command == Command::Record;
@@ -297,6 +311,7 @@ Result<> check(const Options& o) {
   if (o.capture_bytes > (16U << 10U)) {
     return usage(fmt::format("--capture {}: more than 16K", o.capture_bytes));
   }
+  if (auto pins = protocol_pins(o); !pins) return std::move(pins).error();
   for (const std::string& group : o.without) {
     if (group == "process" || group == "conn" || group == "io") {
       return usage(fmt::format("--without {}: nothing can be measured without it", group));
@@ -326,11 +341,32 @@ std::string join_command_line(int argc, const char* const* argv) {
 
 }  // namespace
 
+Result<std::vector<ProtocolPin>> protocol_pins(const Options& options) {
+  std::vector<ProtocolPin> pins;
+  for (const std::string& text : options.protocols) {
+    const std::size_t equals = text.find('=');
+    std::uint16_t port = 0;
+    const char* port_end = text.data() + std::min(equals, text.size());
+    const auto [end, error] = std::from_chars(text.data(), port_end, port);
+    if (equals == std::string::npos || error != std::errc{} || end != port_end || port == 0) {
+      return usage(fmt::format("--protocol {}: not PORT=NAME", text),
+                   "for example --protocol 6400=redis");
+    }
+    const ParserSpec* spec = parser_spec(std::string_view(text).substr(equals + 1));
+    if (spec == nullptr) {
+      return usage(fmt::format("--protocol {}: no such protocol", text),
+                   fmt::format("one of {}", protocol_names()));
+    }
+    pins.push_back({port, spec});
+  }
+  return pins;
+}
+
 Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   ParsedOptions parsed;
   Options& o = parsed.options;
   o.command_line = join_command_line(argc, argv);
-  Parser p = make_parser(o);
+  CommandLine p = make_parser(o);
   // Everything after `--` is the command, whatever it looks like.
   std::vector<std::string> args(argv + 1, argv + argc);
   const auto dashes = std::find(args.begin(), args.end(), "--");
@@ -371,7 +407,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
 
 std::vector<CommandInfo> describe_options() {
   Options unused;
-  Parser p = make_parser(unused);
+  CommandLine p = make_parser(unused);
   std::vector<CommandInfo> commands;
   std::vector<CLI::App*> apps = {p.app.get(), p.record, p.report, p.doctor, p.completion};
   for (CLI::App* app : apps) {

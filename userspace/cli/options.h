@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "flow/conn_table.h"
 
 #include <cstdint>
 #include <string>
@@ -75,7 +76,8 @@ struct Options {
   std::vector<std::string> disable_features;
   std::uint64_t ring_bytes = 8U << 20U;
   std::uint64_t capture_bytes = 8192;
-  std::string shell;  // completion
+  std::vector<std::string> protocols;  // PORT=NAME
+  std::string shell;                   // completion
   int ready_fd = -1;
 
   std::string command_line;
@@ -86,6 +88,9 @@ struct ParsedOptions {
   /// What --help prints; then there is nothing else to do.
   std::string help;
 };
+
+/// --protocol as ports and protocols. Usage errors name what was given and the protocols there are.
+Result<std::vector<ProtocolPin>> protocol_pins(const Options& options);
 
 /// Parses and checks. Usage errors say which option, what was given, and what it takes.
 Result<ParsedOptions> parse_options(int argc, const char* const* argv);

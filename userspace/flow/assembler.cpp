@@ -22,11 +22,16 @@ bool Assembler::begin_request(const Message& message,
     return false;
   }
   ++budget_.used;
-  if (pending() > 0 && pending_.back().request_lost) {
-    end_request(pending_.back(), message.offset, requests);
+  if (Exchange* last = outstanding_.youngest(); last != nullptr && last->request_lost) {
+    end_request(*last, message.offset, requests);
   }
-  Exchange& exchange = pending_.emplace_back();
-  exchange.stream_id = message.stream_id;
+  if (message.stream_id != 0) {
+    if (Exchange* before = outstanding_.of_stream(message.stream_id)) {
+      emit(*before, Outcome::Unmatched, Failure::None);
+      remove_stream(*before);
+    }
+  }
+  Exchange& exchange = outstanding_.add(message.stream_id);
   exchange.request_begin = message.offset;
   exchange.response_begin = responses.next();
 
@@ -38,6 +43,7 @@ bool Assembler::begin_request(const Message& message,
   request.pid = call.pid;
   request.tid = call.tid;
   request.protocol = protocol_;
+  request.family = family_;
   request.pipeline_depth = static_cast<std::uint32_t>(pending());
   request.at.read_first = call.at_ns;
   request.at.read_last = call.at_ns;
@@ -48,7 +54,7 @@ bool Assembler::begin_request(const Message& message,
       request.parent_number = work_.serves_number;
     }
   } else {
-    if (pending() == 1) work_.number = number_;
+    if (pending() == 1 || exchange.stream_id != 0) work_.number = number_;
     request.at.arrived = requests.arrival_of(message.offset);
     if (ledger_.enabled() && request.queue_known()) {
       request.budget.queued_ns =
@@ -67,17 +73,18 @@ bool Assembler::begin_request(const Message& message,
 // Requests end in the order in which they began, so the one that is being received is the last; a
 // multiplexing protocol names it.
 Exchange* Assembler::asking(std::uint64_t stream_id) {
-  if (pending() == 0) return nullptr;
-  if (stream_id == 0) return &pending_.back();
-  for (Exchange& exchange : outstanding()) {
-    if (exchange.stream_id == stream_id) return &exchange;
-  }
-  return nullptr;
+  if (stream_id != 0) return outstanding_.of_stream(stream_id);
+  const auto ordered = outstanding_.ordered();
+  return ordered.empty() ? nullptr : &ordered.back();
 }
 
 Exchange* Assembler::answering(std::uint64_t stream_id) {
-  for (Exchange& exchange : outstanding()) {
-    if (exchange.stream_id == stream_id && !exchange.response_ended) return &exchange;
+  if (stream_id != 0) {
+    Exchange* exchange = outstanding_.of_stream(stream_id);
+    return exchange == nullptr || exchange->response_ended ? nullptr : exchange;
+  }
+  for (Exchange& exchange : outstanding_.ordered()) {
+    if (!exchange.response_ended) return &exchange;
   }
   return nullptr;
 }
@@ -86,13 +93,14 @@ void Assembler::end_request(Exchange& exchange, std::uint64_t offset, const Stre
   if (exchange.request_ended) return;
   exchange.request_ended = true;
   const std::uint64_t end = std::max(offset, exchange.request_begin);
-  exchange.request.request_bytes = end - exchange.request_begin;
+  if (exchange.stream_id == 0) exchange.request.request_bytes = end - exchange.request_begin;
   exchange.request.at.read_last = requests.call_of(end == 0 ? 0 : end - 1).at_ns;
 }
 
 void Assembler::begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses) {
   if (exchange.response_begun) return;
   exchange.response_begun = true;
+  if (exchange.stream_id != 0) ++answering_streams_;
   const Call& call = responses.call_of(offset);
   exchange.request.at.write_first = call.at_ns;
   exchange.request.at.write_last = call.at_ns;
@@ -163,37 +171,40 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   listener_.on_request(request);
 }
 
-// Takes an ended exchange out. In-order protocols end at the front, which costs nothing.
+// Takes an ended exchange out.
 void Assembler::remove(std::size_t index) {
   --budget_.used;
-  if (index != first_) {
-    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
-    return;
-  }
-  ++first_;
-  if (first_ < pending_.size()) {
-    work_.number = pending_[first_].request.number;
-    return;
-  }
-  pending_.clear();
-  first_ = 0;
+  outstanding_.remove_ordered(index);
+  const auto ordered = outstanding_.ordered();
+  if (index == 0 && !ordered.empty()) work_.number = ordered.front().request.number;
+}
+
+void Assembler::remove_stream(Exchange& exchange) {
+  --budget_.used;
+  if (exchange.response_begun) --answering_streams_;
+  outstanding_.remove_stream(exchange.stream_id);
 }
 
 // Hands on the exchanges that have ended on both sides, oldest first. An answer that came before
 // the request was complete waits for the rest of it.
 void Assembler::emit_ended() {
-  std::size_t index = first_;
-  while (index < pending_.size()) {
-    Exchange& exchange = pending_[index];
+  std::size_t index = 0;
+  while (index < outstanding_.ordered().size()) {
+    Exchange& exchange = outstanding_.ordered()[index];
     if (!exchange.response_ended || !exchange.request_ended) {
       ++index;
       continue;
     }
     emit_matched(exchange);
-    const bool was_first = index == first_;
     remove(index);
-    if (was_first) index = first_;
   }
+}
+
+// The same of one stream.
+void Assembler::emit_if_ended(Exchange& exchange) {
+  if (!exchange.response_ended || !exchange.request_ended) return;
+  emit_matched(exchange);
+  remove_stream(exchange);
 }
 
 // At once, or when the peer has its last byte: segments that are sent again until then are its too.
@@ -232,14 +243,37 @@ void Assembler::on_ack(std::uint64_t offset, Ns at) {
 
 void Assembler::on_lost(Side side) {
   if (side == Side::Request) {
-    if (pending() == 0) return;
+    Exchange* last = outstanding_.youngest();
+    if (last == nullptr) return;
     // It goes on until the answer begins, or the next request.
-    pending_.back().request.incomplete = true;
-    pending_.back().request_lost = true;
+    last->request.incomplete = true;
+    if (last->stream_id == 0) last->request_lost = true;
     return;
   }
   response_lost_ = true;
   mark_incomplete();
+}
+
+void Assembler::take_head(Request& request, const RequestHead& head) {
+  if (!head.protocol.empty()) {
+    request.protocol = head.protocol;
+    request.family = head.family;
+  }
+  request.protocol_version = head.protocol_version;
+  request.method = head.method;
+  request.route = head.route;
+  request.trace = head.trace;
+  request.request_id = head.request_id;
+  request.open_ended = head.open_ended;
+}
+
+void Assembler::take_head(Request& request, const ResponseHead& head) {
+  using Verdict = ResponseHead::Verdict;
+  request.status = head.status;
+  request.status_text = head.status_text;
+  request.status_known = head.verdict != Verdict::Unknown;
+  request.client_error = head.verdict == Verdict::ClientError;
+  request.failure = head.verdict == Verdict::ServerError ? Failure::ServerError : Failure::None;
 }
 
 bool Assembler::apply(const std::vector<Message>& messages,
@@ -253,17 +287,18 @@ bool Assembler::apply(const std::vector<Message>& messages,
         break;
       case Message::Kind::RequestHead:
         if (Exchange* exchange = asking(message.stream_id)) {
-          exchange->request.protocol_version = message.request.protocol_version;
-          exchange->request.method = message.request.method;
-          exchange->request.route = message.request.route;
-          exchange->request.trace = message.request.trace;
-          exchange->request.request_id = message.request.request_id;
+          take_head(exchange->request, message.request);
         }
         break;
       case Message::Kind::RequestEnd:
         if (Exchange* exchange = asking(message.stream_id)) {
           end_request(*exchange, message.offset, requests);
-          ended = ended || exchange->response_ended;
+          if (message.stream_id != 0) {
+            exchange->request.request_bytes = message.size;
+            emit_if_ended(*exchange);
+          } else {
+            ended = ended || exchange->response_ended;
+          }
         }
         break;
       case Message::Kind::ResponseBegin:
@@ -276,21 +311,30 @@ bool Assembler::apply(const std::vector<Message>& messages,
         break;
       case Message::Kind::ResponseHead:
         if (Exchange* exchange = answering(message.stream_id)) {
-          exchange->request.status = message.response.status;
-          exchange->request.status_known = true;
-          if (message.response.server_error) exchange->request.failure = Failure::ServerError;
+          take_head(exchange->request, message.response);
         }
         break;
       case Message::Kind::ResponseEnd:
         if (Exchange* exchange = answering(message.stream_id)) {
           if (!exchange->response_begun) begin_response(*exchange, message.offset, responses);
           end_response(*exchange, message.offset, message.end_rule, responses);
-          ended = true;
+          if (message.stream_id != 0) {
+            exchange->request.response_bytes = message.size;
+            emit_if_ended(*exchange);
+          } else {
+            ended = true;
+          }
         }
         break;
       case Message::Kind::Lost:
         on_lost(message.side);
         ended = true;
+        break;
+      case Message::Kind::Mistaken:
+        disown_protocol();
+        break;
+      case Message::Kind::Switch:
+        if (message.stream_id != 0) move_to_stream(message.stream_id);
         break;
       case Message::Kind::Tunnel:
         break;
@@ -300,10 +344,21 @@ bool Assembler::apply(const std::vector<Message>& messages,
   return true;
 }
 
+// The oldest request is answered as a stream of the protocol that follows (RFC 7540 3.2).
+void Assembler::move_to_stream(std::uint64_t stream_id) {
+  const auto ordered = outstanding_.ordered();
+  if (ordered.empty()) return;
+  Exchange exchange = ordered.front();
+  outstanding_.remove_ordered(0);
+  exchange.stream_id = stream_id;
+  if (exchange.response_begun) ++answering_streams_;
+  outstanding_.add(stream_id) = exchange;
+}
+
 void Assembler::requests_turn(const Stream& requests, const Stream& responses) {
   if (!response_lost_) return;
   response_lost_ = false;
-  for (Exchange& exchange : outstanding()) {
+  for (Exchange& exchange : outstanding_.ordered()) {
     if (exchange.request_lost) end_request(exchange, requests.next(), requests);
     if (!exchange.request_ended) continue;
     if (!exchange.response_begun) begin_response(exchange, responses.next(), responses);
@@ -313,11 +368,45 @@ void Assembler::requests_turn(const Stream& requests, const Stream& responses) {
 }
 
 void Assembler::adopt_protocol(const Stream& requests) {
-  for (Exchange& exchange : outstanding()) {
+  for (Exchange& exchange : outstanding_.ordered()) {
     exchange.request.protocol = protocol_;
+    exchange.request.family = family_;
     exchange.request.method.assign("_OTHER");
     end_request(exchange, requests.next(), requests);
   }
+}
+
+void Assembler::disown_protocol() {
+  set_protocol(kUnknownProtocol, ProtocolFamily::Unknown);
+  const auto forget = [](Exchange& exchange) {
+    Request& request = exchange.request;
+    request.protocol = kUnknownProtocol;
+    request.family = ProtocolFamily::Unknown;
+    request.protocol_version = {};
+    request.method.clear();
+    request.route.clear();
+    request.status = 0;
+    request.status_text.clear();
+    request.status_known = false;
+    request.client_error = false;
+    request.failure = Failure::None;
+    request.incomplete = true;
+  };
+  outstanding_.for_each(forget);
+  bool oldest = true;
+  Exchange kept;
+  outstanding_.for_each([&](Exchange& exchange) {
+    if (oldest && exchange.stream_id == 0 && !exchange.response_ended) {
+      oldest = false;
+      kept = exchange;
+      return;
+    }
+    emit(exchange, Outcome::Unmatched, Failure::None);
+    --budget_.used;
+  });
+  outstanding_.clear();
+  answering_streams_ = 0;
+  if (!oldest) outstanding_.add(0) = kept;
 }
 
 void Assembler::answered_before_attach(const Stream& responses) {
@@ -336,8 +425,7 @@ void Assembler::answered_before_attach(const Stream& responses) {
 }
 
 void Assembler::mark_incomplete() {
-  for (Exchange& exchange : outstanding())
-    exchange.request.incomplete = true;
+  outstanding_.for_each([](Exchange& exchange) { exchange.request.incomplete = true; });
 }
 
 void Assembler::finish() {
@@ -346,7 +434,7 @@ void Assembler::finish() {
 
 void Assembler::quiet(const Stream& responses) {
   bool ended = false;
-  for (Exchange& exchange : outstanding()) {
+  for (Exchange& exchange : outstanding_.ordered()) {
     if (!exchange.response_begun || !exchange.request_ended) continue;
     end_response(exchange, responses.next(), EndRule::Quiet, responses);
     ended = true;
@@ -360,22 +448,25 @@ void Assembler::close(Failure failure, const Stream& requests, const Stream& res
   // Where nothing is known of the protocol, a last message that wants no answer is no failure.
   const bool one_way = failure == Failure::ClientAbort || failure == Failure::NoResponse;
   if (one_way && protocol_ == kUnknownProtocol) failure = Failure::None;
-  for (Exchange& exchange : outstanding()) {
+  outstanding_.for_each([&](Exchange& exchange) {
     end_request(exchange, requests.next(), requests);
     if (exchange.response_ended) {
       emit(exchange, Outcome::Matched, Failure::None);
-      continue;
+      return;
     }
     const bool answered = exchange.response_begun;
     if (answered) {
       end_response(exchange, responses.next(), EndRule::Close, responses);
       exchange.request.incomplete = true;
     }
-    emit(exchange, answered ? Outcome::Matched : Outcome::Unmatched, failure);
-  }
+    // What may end at any time has not failed when it does.
+    const bool open_ended = exchange.request.open_ended && answered;
+    emit(exchange, answered ? Outcome::Matched : Outcome::Unmatched,
+         open_ended ? Failure::None : failure);
+  });
   budget_.used -= pending();
-  pending_.clear();
-  first_ = 0;
+  outstanding_.clear();
+  answering_streams_ = 0;
 }
 
 }  // namespace tailwhy

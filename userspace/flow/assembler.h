@@ -6,6 +6,7 @@
 #include "flow/exchange.h"
 #include "flow/ledger.h"
 #include "flow/listener.h"
+#include "flow/outstanding.h"
 #include "flow/stream.h"
 #include "proto/parser.h"
 
@@ -50,11 +51,14 @@ class Assembler {
         budget_(budget),
         ledger_(ledger),
         work_(work) {}
-  ~Assembler() { budget_.used -= pending(); }
+  ~Assembler() { budget_.used -= outstanding_.size(); }
   Assembler(const Assembler&) = delete;
   Assembler& operator=(const Assembler&) = delete;
 
-  void set_protocol(std::string_view name) { protocol_ = name; }
+  void set_protocol(std::string_view name, ProtocolFamily family) {
+    protocol_ = name;
+    family_ = family;
+  }
 
   /// Takes what a parser found. False: too many requests are outstanding here or everywhere; the
   /// exchanges were given up and the connection must not be followed any longer.
@@ -63,6 +67,9 @@ class Assembler {
   /// The protocol became known by the answer: it is that of the requests too, whose methods nobody
   /// could read.
   void adopt_protocol(const Stream& requests);
+  /// The protocol was another one after all: of what is outstanding nothing is known but its bytes
+  /// and times, and only the oldest of it can still be answered.
+  void disown_protocol();
   /// The next request begins to come, but the parser lost the end of the responses before it: what
   /// is outstanding ends here.
   void requests_turn(const Stream& requests, const Stream& responses);
@@ -82,13 +89,20 @@ class Assembler {
   /// The peer has everything before `offset`.
   void on_ack(std::uint64_t offset, Ns at);
 
-  [[nodiscard]] std::size_t pending() const { return pending_.size() - first_; }
+  [[nodiscard]] std::size_t pending() const { return outstanding_.size(); }
   /// The youngest request has not been received whole; one has not been answered whole.
-  [[nodiscard]] bool receiving() const { return pending() > 0 && !pending_.back().request_ended; }
-  [[nodiscard]] bool answering() const { return pending() > 0 && pending_[first_].response_begun; }
+  [[nodiscard]] bool receiving() const {
+    return outstanding_.youngest() != nullptr && !outstanding_.youngest()->request_ended;
+  }
+  [[nodiscard]] bool answering() const {
+    const auto ordered = outstanding_.ordered();
+    return ordered.empty() ? answering_streams_ > 0 : ordered.front().response_begun;
+  }
 
  private:
   bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
+  static void take_head(Request& request, const RequestHead& head);
+  static void take_head(Request& request, const ResponseHead& head);
   void on_lost(Side side);
   Exchange* answering(std::uint64_t stream_id);
   Exchange* asking(std::uint64_t stream_id);
@@ -98,12 +112,14 @@ class Assembler {
                     EndRule rule,
                     const Stream& responses);
   void end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests);
-  std::span<Exchange> outstanding() { return std::span(pending_).subspan(first_); }
   void emit_ended();
+  void emit_if_ended(Exchange& exchange);
   void account_for(Exchange& exchange);
   void emit_matched(Exchange& exchange);
   void emit_unacked(std::size_t most);
   void remove(std::size_t index);
+  void remove_stream(Exchange& exchange);
+  void move_to_stream(std::uint64_t stream_id);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 
   const ConnFacts& facts_;
@@ -113,10 +129,9 @@ class Assembler {
   Ledger& ledger_;
   Work& work_;
   std::string_view protocol_ = kUnknownProtocol;
-  // Outstanding exchanges, oldest first, from first_ on: one nearly always. What lies before first_
-  // has ended; the room is used again when all have.
-  std::vector<Exchange> pending_;
-  std::size_t first_ = 0;
+  ProtocolFamily family_ = ProtocolFamily::Unknown;
+  Outstanding outstanding_;
+  std::size_t answering_streams_ = 0;  // those whose responses have begun
   // Answered, and what its downstream_peer refers to. With want_acks_ only.
   struct Unacked {
     Exchange exchange;

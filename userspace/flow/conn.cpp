@@ -16,6 +16,7 @@ constexpr Ns kQuietNs = kNsPerSec;
 
 Conn::Conn(ConnFacts facts,
            FirstSeen first_seen,
+           const ParserSpec* pinned,
            FlowListener& listener,
            FlowLosses& losses,
            PendingBudget& budget,
@@ -25,6 +26,7 @@ Conn::Conn(ConnFacts facts,
       ledger_(ledger),
       work_{.conn_id = facts_.conn_id, .role = facts_.role},
       assembler_(facts_, listener, losses, budget, ledger, work_),
+      pinned_(pinned),
       first_seen_(first_seen) {
   ledger_.on_conn_begin(work_);
   // A socketpair: the target talks to itself, and neither end is a client.
@@ -68,15 +70,38 @@ void Conn::find_place(Side side, std::uint64_t offset) {
 
 void Conn::use(const ParserSpec* spec) {
   protocol_ = spec;
-  parser_ = spec != nullptr ? spec->make() : std::make_unique<TurnParser>();
+  parser_ = spec->make();
   mode_ = Mode::Parsed;
-  assembler_.set_protocol(spec != nullptr ? spec->name : kUnknownProtocol);
+  assembler_.set_protocol(spec->name, spec->family);
+  if (spec->finds_its_place && first_seen_ != FirstSeen::Opening) {
+    parser_->start_unsynchronised(Side::Request);
+    parser_->start_unsynchronised(Side::Response);
+  }
+}
+
+void Conn::use_unknown() {
+  protocol_ = nullptr;
+  parser_ = std::make_unique<TurnParser>();
+  mode_ = Mode::Parsed;
+  assembler_.set_protocol(kUnknownProtocol, ProtocolFamily::Unknown);
+}
+
+// The parser met what its protocol cannot say. The next turn of requests may tell what it is.
+void Conn::admit_mistake() {
+  ++mistakes_;
+  if (mistakes_ >= kMostMistakes) pinned_ = nullptr;
+  protocol_ = nullptr;
+  auto parser = std::make_unique<TurnParser>();
+  if (assembler_.pending() > 0) parser->resume_request(stream(Side::Request).next());
+  parser_ = std::move(parser);
 }
 
 void Conn::apply(ParseOutput& out) {
   const bool followed =
       assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
   bool tunnel = false;
+  bool mistaken = false;
+  const Message* next = nullptr;
   for (const Message& message : out.messages) {
     switch (message.kind) {
       case Message::Kind::Lost:
@@ -89,24 +114,61 @@ void Conn::apply(ParseOutput& out) {
       case Message::Kind::Tunnel:
         tunnel = true;
         break;
+      case Message::Kind::Mistaken:
+        mistaken = true;
+        break;
+      case Message::Kind::Switch:
+        next = &message;
+        break;
       default:
         break;
     }
   }
-  out.messages.clear();
   if (!followed) assembler_.close(Failure::None, stream(Side::Request), stream(Side::Response));
   if (tunnel) {
     ignore();
   } else if (!followed) {
     give_up();
+  } else if (mistaken) {
+    admit_mistake();
+    fed_again_from_ = 0;
+  } else if (next != nullptr) {
+    use(next->next);
+    fed_again_from_ = next->offset;
   }
+  out.messages.clear();
+}
+
+// Bytes that were captured. Where they show that another parser is in charge, the rest is its own.
+void Conn::feed(Side side,
+                std::uint64_t offset,
+                std::span<const std::byte> bytes,
+                ParseOutput& out) {
+  fed_again_from_.reset();
+  parser_->feed(side, offset, bytes, out);
+  apply(out);
+  if (!fed_again_from_ || parser_ == nullptr) return;
+  const std::uint64_t from = std::max(*fed_again_from_, offset);
+  fed_again_from_.reset();
+  if (from >= offset + bytes.size()) return;
+  const std::size_t first = from - offset;
+  const std::size_t before = out.secrets.size();
+  parser_->feed(side, from, bytes.subspan(first), out);
+  for (std::size_t i = std::min(before, out.secrets.size()); i < out.secrets.size(); ++i)
+    out.secrets[i].offset += first;
+  apply(out);
 }
 
 // Picks the parser by the first bytes of a request. False: too few of them yet.
 bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out) {
   bool need_more = false;
-  for (const ParserSpec* spec : parser_specs()) {
-    const Confidence confidence = spec->detect(Side::Request, bytes);
+  const std::span<const ParserSpec* const> all = parser_specs();
+  const std::span<const ParserSpec* const> asked = pinned_ != nullptr ? std::span(&pinned_, 1)
+                                                   : mistakes_ < kMostMistakes ? all
+                                                                               : all.first(0);
+  for (const ParserSpec* spec : asked) {
+    const Confidence confidence =
+        pinned_ != nullptr ? Confidence::Yes : spec->detect(Side::Request, bytes);
     if (confidence == Confidence::Yes) {
       if (mode_ == Mode::Parsed) {  // it was taken for unknown before
         parser_->turn(Side::Request, offset, out);
@@ -120,7 +182,7 @@ bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseO
   if (need_more && !bytes.empty() && bytes.size() < kHeldBytes && mode_ == Mode::Undecided) {
     return false;
   }
-  if (mode_ == Mode::Undecided) use(nullptr);
+  if (mode_ == Mode::Undecided) use_unknown();
   return true;
 }
 
@@ -128,11 +190,22 @@ bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseO
 // garbage, or to bytes that could not be read.
 void Conn::learn_from_answer(std::span<const std::byte> bytes) {
   if (mode_ != Mode::Parsed || protocol_ != nullptr || assembler_.pending() == 0) return;
+  if (mistakes_ >= kMostMistakes) return;
   for (const ParserSpec* spec : parser_specs()) {
     if (spec->detect(Side::Response, bytes) != Confidence::Yes) continue;
     use(spec);
     assembler_.adopt_protocol(stream(Side::Request));
     return;
+  }
+}
+
+// A new connection on which the server speaks first: what it says may tell the protocol.
+void Conn::learn_from_greeting(std::span<const std::byte> bytes) {
+  if (mode_ != Mode::Undecided || first_seen_ != FirstSeen::Opening || held_ != nullptr) return;
+  if (pinned_ != nullptr) return use(pinned_);
+  for (const ParserSpec* spec : parser_specs()) {
+    if (!spec->server_speaks_first) continue;
+    if (spec->detect(Side::Response, bytes) == Confidence::Yes) return use(spec);
   }
 }
 
@@ -145,6 +218,7 @@ void Conn::on_turn(Side side,
   turn_ = side;
   if (side == Side::Response) {
     release_held(out);
+    learn_from_greeting(bytes);
     learn_from_answer(bytes);
   } else {
     // A connection that was taken for unknown may turn out to be known: its first bytes may have
@@ -162,11 +236,10 @@ void Conn::on_turn(Side side,
 void Conn::release_held(ParseOutput& out) {
   if (held_ == nullptr) return;
   const std::unique_ptr<Held> held = std::move(held_);
-  if (mode_ == Mode::Undecided) use(nullptr);
+  if (mode_ == Mode::Undecided) use_unknown();
   const Stream now = std::exchange(stream(Side::Request), held->stream);
-  parser_->feed(Side::Request, held->offset, std::span(held->bytes).first(held->size), out);
+  feed(Side::Request, held->offset, std::span(held->bytes).first(held->size), out);
   out.secrets.clear();  // they speak of bytes that are not in this record
-  apply(out);
   stream(Side::Request) = now;
 }
 
@@ -292,8 +365,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
   const std::uint32_t missing = data.missing_bytes();
   out.secrets.clear();  // whatever came before spoke of other bytes than this payload
   if (mode_ == Mode::Parsed && !data.payload.empty()) {
-    parser_->feed(side, at, data.payload, out);
-    apply(out);
+    feed(side, at, data.payload, out);
   }
   if (mode_ == Mode::Parsed && missing > 0) {
     const std::size_t of_payload = out.secrets.size();

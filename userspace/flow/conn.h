@@ -26,8 +26,10 @@ enum class FirstSeen : std::uint8_t {
 
 class Conn {
  public:
+  /// `pinned`: what it speaks, whatever it looks like; null: nobody said.
   Conn(ConnFacts facts,
        FirstSeen first_seen,
+       const ParserSpec* pinned,
        FlowListener& listener,
        FlowLosses& losses,
        PendingBudget& budget,
@@ -68,6 +70,8 @@ class Conn {
     Ignored,    // a tunnel, or given up
   };
   static constexpr std::size_t kHeldBytes = 32;
+  // After so many wrong guesses nobody guesses any more.
+  static constexpr unsigned kMostMistakes = 3;
   // First bytes of a request that are too few to tell its protocol, and when they came.
   struct Held {
     std::uint64_t offset = 0;
@@ -78,6 +82,7 @@ class Conn {
 
   Side side_of(tw_dir dir) const;
   void take(const DataView& data, ParseOutput& out);
+  void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
   bool begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out);
   void first_request_bytes(const DataView& data, ParseOutput& out);
@@ -85,8 +90,11 @@ class Conn {
   void on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   bool decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   void learn_from_answer(std::span<const std::byte> bytes);
+  void learn_from_greeting(std::span<const std::byte> bytes);
   bool cut_by_attach(Side side, std::span<const std::byte> bytes) const;
   void use(const ParserSpec* spec);
+  void use_unknown();
+  void admit_mistake();
   void apply(ParseOutput& out);
   void ignore();
   void give_up();
@@ -102,6 +110,10 @@ class Conn {
   std::array<Stream, 2> streams_;
   std::unique_ptr<Parser> parser_;
   const ParserSpec* protocol_ = nullptr;  // null: unknown
+  const ParserSpec* pinned_;              // by its port; null: to be told by its content
+  unsigned mistakes_ = 0;
+  // The parser was replaced: its successor reads from here on what was fed last.
+  std::optional<std::uint64_t> fed_again_from_;
   Mode mode_ = Mode::Undecided;
   FirstSeen first_seen_;
   bool untouched_ = true;  // nothing was seen of it since then

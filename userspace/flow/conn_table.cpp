@@ -62,15 +62,15 @@ ConnFacts facts_of(const tw_ev_conn_open& open) {
 
 }  // namespace
 
-ConnTable::ConnTable(const FlowLimits& limits, FlowListener& listener)
-    : limits_(limits),
+ConnTable::ConnTable(FlowConfig config, FlowListener& listener)
+    : config_(std::move(config)),
       listener_(listener),
       ledger_([this](std::uint64_t id) { return work_of(id); }) {
-  budget_.limit = limits.pending_requests;
+  budget_.limit = config_.pending_requests;
 }
 
 void ConnTable::make_room() {
-  while (conns_.size() >= limits_.connections && !by_use_.empty()) {
+  while (conns_.size() >= config_.connections && !by_use_.empty()) {
     const auto oldest = conns_.find(by_use_.back());
     oldest->second.conn->evict();
     ledger_.on_conn_end(oldest->second.conn->work());
@@ -79,6 +79,15 @@ void ConnTable::make_room() {
     conns_.erase(oldest);
     last_ = nullptr;
   }
+}
+
+const ParserSpec* ConnTable::pinned(const ConnFacts& facts) const {
+  const Endpoint& server = facts.role == Role::Client ? facts.peer : facts.local;
+  if (server.family == Family::Unix) return nullptr;
+  for (const ProtocolPin& pin : config_.pins) {
+    if (pin.port == server.port) return pin.protocol;
+  }
+  return nullptr;
 }
 
 Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
@@ -91,8 +100,9 @@ Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
   } else {
     ledger_.on_conn_end(entry.conn->work());
   }
-  entry.conn =
-      std::make_unique<Conn>(std::move(facts), first_seen, listener_, losses_, budget_, ledger_);
+  const ParserSpec* protocol = pinned(facts);
+  entry.conn = std::make_unique<Conn>(std::move(facts), first_seen, protocol, listener_, losses_,
+                                      budget_, ledger_);
   if (want_acks_) entry.conn->want_acks();
   last_ = entry.conn.get();
   last_id_ = conn_id;

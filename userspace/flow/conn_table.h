@@ -16,14 +16,21 @@
 
 namespace tailwhy {
 
-struct FlowLimits {
+/// Connections to this port speak that protocol, whatever they look like.
+struct ProtocolPin {
+  std::uint16_t port = 0;  ///< TCP port of the server, be it the target or whom it calls
+  const ParserSpec* protocol = nullptr;
+};
+
+struct FlowConfig {
   std::size_t connections = 65536;
   std::size_t pending_requests = 65536;
+  std::vector<ProtocolPin> pins;
 };
 
 class ConnTable {
  public:
-  ConnTable(const FlowLimits& limits, FlowListener& listener);
+  ConnTable(FlowConfig config, FlowListener& listener);
 
   void on_event(const tw_ev_conn_open& open);
   void on_event(const DataView& data);
@@ -73,6 +80,7 @@ class ConnTable {
   using Map = std::unordered_map<std::uint64_t, Entry>;
 
   Conn& add(ConnFacts facts, FirstSeen first_seen);
+  [[nodiscard]] const ParserSpec* pinned(const ConnFacts& facts) const;
   Conn* find(std::uint64_t conn_id);
   Work* work_of(std::uint64_t conn_id);
   void make_room();
@@ -83,7 +91,7 @@ class ConnTable {
   void end_all_reset();
   void find_owners(std::uint32_t tid, Ns from);
 
-  FlowLimits limits_;
+  FlowConfig config_;
   FlowListener& listener_;
   FlowLosses losses_;
   PendingBudget budget_;

@@ -68,6 +68,11 @@ void TurnParser::turn(Side side, std::uint64_t /*offset*/, ParseOutput& out) {
   }
 }
 
+void TurnParser::resume_request(std::uint64_t offset) {
+  state_ = State::Request;
+  request_end_ = offset;
+}
+
 void TurnParser::start_unsynchronised(Side /*side*/) {}
 
 }  // namespace tailwhy

@@ -21,6 +21,8 @@ class TurnParser final : public Parser {
   void finish(Side side, std::uint64_t offset, ParseOutput& out) override;
   void turn(Side side, std::uint64_t offset, ParseOutput& out) override;
   void start_unsynchronised(Side side) override;
+  /// Takes over from a parser that was mistaken: a request is outstanding.
+  void resume_request(std::uint64_t offset);
 
  private:
   void moved(Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out);

@@ -48,7 +48,7 @@ struct ExchangeCounts {
   std::uint64_t in_flight_at_attach = 0;  // answered, but begun before the attach: not in `seen`
   std::uint64_t incomplete = 0;           // of matched: bytes lost or not parsed
   std::uint64_t server_errors = 0;        // of matched: the protocol's server errors (HTTP 5xx)
-  std::uint64_t client_errors = 0;        // of matched: HTTP 4xx; not errors of the server
+  std::uint64_t client_errors = 0;  // of matched: HTTP 4xx and the like; not errors of the server
   std::uint64_t failed = 0;  // matched or not: client_abort, connection_reset, no_response, timeout
   std::array<std::uint64_t, 6> failures{};  // `failed` by Failure
   std::uint64_t request_bytes = 0;
@@ -60,7 +60,7 @@ struct ExchangeCounts {
 // between durations that are within 9 % of each other.
 inline constexpr int kRouteBudgetScale = 3;
 
-// One row of the table by route, method and status.
+// One row of the table by route, method and status (model/protocol_family.h: what these are).
 struct RouteStats {
   std::string protocol;
   std::string method;  // empty: unknown
@@ -68,12 +68,16 @@ struct RouteStats {
   std::uint16_t status = 0;
   Role role = Role::Server;
   std::uint64_t count = 0;
-  std::uint64_t errors = 0;  // server errors and failures
+  std::uint64_t errors = 0;         // server errors and failures
+  std::uint64_t client_errors = 0;  // of matched; not errors of the server
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   LatencyParts latency;
-  BudgetSums budget{kRouteBudgetScale};  // of the requests whose budget is known
-  PartHistograms parts;                  // of the same
+  BudgetSums budget{kRouteBudgetScale};             // of the requests whose budget is known
+  PartHistograms parts;                             // of the same
+  ProtocolFamily family = ProtocolFamily::Unknown;  // says what method, route and status are
+  std::string status_text;                          // of protocols without numbers
+  bool open_ended = false;  // their clients asked to wait: in no sum over all routes
 };
 
 struct ConnectionCounts {

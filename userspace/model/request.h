@@ -6,6 +6,7 @@
 #include "base/inline_text.h"
 #include "model/budget.h"
 #include "model/endpoint.h"
+#include "model/protocol_family.h"
 
 #include <array>
 #include <cstdint>
@@ -28,11 +29,11 @@ enum class EndRule : std::uint8_t {
 };
 std::string_view to_string(EndRule rule);
 
-// Why an exchange counts as failed. Statuses are told by `status`, not here.
+// Why an exchange counts as failed. Statuses are told by `status` and `status_text`, not here.
 enum class Failure : std::uint8_t {
   None,
-  ServerError,      // the protocol's own server-side error (HTTP 5xx)
-  ClientAbort,      // the client closed before the response was complete
+  ServerError,  // the protocol calls the answer an error (HTTP 5xx, an error reply, an SQLSTATE)
+  ClientAbort,  // the client closed before the response was complete
   ConnectionReset,  // a reset ended it
   NoResponse,       // the server closed without (a whole) response
   Timeout,          // TCP gave up
@@ -57,6 +58,7 @@ struct TraceContext {
 };
 
 using Method = InlineText<24>;
+using StatusText = InlineText<24>;
 using Route = InlineText<160>;
 using RequestId = InlineText<64>;
 
@@ -90,11 +92,13 @@ struct Request {
   const Endpoint* peer = nullptr;   // never null; lives as long as the callback
   const Endpoint* local = nullptr;  // never null
 
-  std::string_view protocol;          // "http", "unknown"; static text
-  std::string_view protocol_version;  // "1.1"; static text, may be empty
-  Method method;                      // empty: unknown
-  Route route;                        // path template, never a raw query; empty: unknown
-  std::uint16_t status = 0;           // 0: unknown or none
+  std::string_view protocol;                        // "http", "redis", "unknown"; static text
+  std::string_view protocol_version;                // "1.1"; static text, may be empty
+  ProtocolFamily family = ProtocolFamily::Unknown;  // says what the next four are
+  Method method;             // the operation: a method or a command; empty: unknown or none
+  Route route;               // the target, of low cardinality and without a literal; empty: unknown
+  std::uint16_t status = 0;  // of protocols that have numbers; 0: unknown or none
+  StatusText status_text;    // of the others: a word of theirs ([A-Za-z0-9_.-]); empty: unknown
   TraceContext trace;
   RequestId request_id;  // x-request-id, charset-filtered; empty: none
 
@@ -106,6 +110,10 @@ struct Request {
   bool accept_exact = false;  // at.accepted is the accept call, not the first use
   bool incomplete = false;    // bytes were lost or not parsed: fields may be unknown
   bool status_known = false;
+  bool client_error = false;  // the protocol says that the client asked for something wrong
+  // The client asked to wait for something that may happen at any time (a subscription, a tunnel,
+  // a stream that it keeps open): its duration says nothing of how fast the server is.
+  bool open_ended = false;
 
   Budget budget;  // adds up to duration()
   // The system call in which it slept longest, of the part Other; 0xffff: none.

@@ -68,7 +68,7 @@ Leader find_leader(const Report& report, const TailSpec& spec, double& share) {
   std::map<Key, Leader> routes;
   double all = 0;
   for (const RouteStats& row : report.routes) {
-    if (row.budget.requests() == 0) continue;  // outgoing calls have none either
+    if (row.budget.requests() == 0 || row.open_ended) continue;  // outgoing calls have none either
     const double count = slow.count_in(row.latency.duration);
     all += count;
     Leader& leader = routes[{row.protocol, row.method, row.route}];
@@ -104,7 +104,7 @@ bool choose_route(WhySlow& why, const Leader& leader, const TailGroup& typical_o
     sums.merge(row->budget);
   }
   const RouteStats& row = *leader.rows.front();
-  why.route = {row.protocol, row.method, row.route};
+  why.route = {row.protocol, row.method, row.route, row.family};
   const TailGroup typical = typical_of(sums, why.spec), slow = slow_of(sums, why.spec);
   const auto median = static_cast<double>(duration.percentile(50));
   if (median > slow.duration / 2 && median >= typical_of_all.duration * kLeastTail) {

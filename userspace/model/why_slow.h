@@ -39,6 +39,7 @@ struct RouteName {
   std::string protocol;
   std::string method;
   std::string route;
+  ProtocolFamily family = ProtocolFamily::Unknown;
 };
 
 struct WhySlow {

@@ -218,6 +218,7 @@ std::unique_ptr<Parser> make_http1() {
 
 }  // namespace
 
-const ParserSpec kHttp1{.name = "http", .detect = detect_http1, .make = make_http1};
+const ParserSpec kHttp1{
+    .name = "http", .family = ProtocolFamily::Http, .detect = detect_http1, .make = make_http1};
 
 }  // namespace tailwhy

@@ -188,7 +188,10 @@ bool Http1Parser::answer(Half& h, std::uint64_t offset, ParseOutput& out) {
   begin_response(h, out);
   ResponseHead& response = emit(Message::Kind::ResponseHead, Side::Response, offset, out).response;
   response.status = h.http.status_code;
-  response.server_error = response.status >= 500;
+  using Verdict = ResponseHead::Verdict;
+  response.verdict = response.status >= 500   ? Verdict::ServerError
+                     : response.status >= 400 ? Verdict::ClientError
+                                              : Verdict::Ok;
   h.unknown_request = outstanding_.size() == 0;
   if (h.unknown_request) return false;
   if (outstanding_.size() == 1) forget_connect();  // no tunnel; or it is one, and the caller knows

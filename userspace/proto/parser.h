@@ -17,19 +17,33 @@ namespace tailwhy {
 // Direction seen from the exchange, not from the target.
 enum class Side : std::uint8_t { Request, Response };
 
-// What the head of a request says. Text is bounded and untrusted.
+struct ParserSpec;
+
+// What the head of a request says. Text is bounded and untrusted; what the fields mean is told by
+// the family (model/protocol_family.h).
 struct RequestHead {
-  std::string_view protocol_version;  // static text
+  // Where one exchange speaks another protocol than its connection (gRPC over HTTP/2); static text.
+  std::string_view protocol;                        // empty: the connection's
+  ProtocolFamily family = ProtocolFamily::Unknown;  // of `protocol`
+  std::string_view protocol_version;                // static text
   Method method;
-  Route route;  // path template without query (proto/route.h)
+  Route route;              // of HTTP: path template without query (proto/route.h)
+  bool open_ended = false;  // model/request.h
   TraceContext trace;
   RequestId request_id;
 };
 
 // What the head of a response says.
 struct ResponseHead {
-  std::uint16_t status = 0;
-  bool server_error = false;  // the protocol calls it a failure of the server
+  enum class Verdict : std::uint8_t {
+    Ok,
+    ClientError,  // counted, and no error of the server (HTTP 4xx)
+    ServerError,
+    Unknown,  // could not be read: never taken for Ok
+  };
+  std::uint16_t status = 0;  // a number where the protocol has one,
+  StatusText status_text;    // else its word: only characters of [A-Za-z0-9_.-]
+  Verdict verdict = Verdict::Ok;
 };
 
 // One boundary in the byte streams. Offsets are absolute stream offsets of the message's side.
@@ -39,10 +53,14 @@ struct Message {
     RequestHead,    // head parsed: `request` is set
     RequestEnd,     // offset: one past the last byte
     ResponseBegin,  // offset: first byte of the final response (1xx are not reported as such)
-    ResponseHead,   // `response` is set
+    ResponseHead,   // `response` is set; a later one of the same response (trailers) replaces it
     ResponseEnd,    // offset: one past the last byte; `end_rule` says how it is known
     Lost,    // the parser lost its place on `side`: what follows until the next Begin is unknown
     Tunnel,  // no further messages will come: the connection became a tunnel
+    // What follows on both sides is another protocol (`next`), whose parser has not seen a byte; on
+    // `side` from `offset` on. With a stream_id, the oldest request is answered as that stream.
+    Switch,
+    Mistaken,  // these bytes cannot be this protocol: the first guess was wrong
   };
   // Not defaulted, so that value-initialisation does not clear 300 bytes of text that is empty.
   Message() {}  // NOLINT(modernize-use-equals-default)
@@ -52,8 +70,11 @@ struct Message {
   EndRule end_rule = EndRule::None;
   std::uint64_t offset = 0;
   // 0 for protocols that answer in order: responses then belong to the oldest unanswered request.
-  // Multiplexing protocols give their stream or correlation id.
+  // Multiplexing protocols give their stream or correlation id, plus something if 0 is one.
   std::uint64_t stream_id = 0;
+  // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire.
+  std::uint64_t size = 0;
+  const ParserSpec* next = nullptr;  // of Switch
   RequestHead request;
   ResponseHead response;
 };
@@ -108,13 +129,22 @@ class Parser {
 enum class Confidence : std::uint8_t { No, NeedMore, Yes };
 
 struct ParserSpec {
-  std::string_view name;  // `network.protocol.name`
-  // Do these first bytes of a turn look like this protocol's requests (responses)?
+  std::string_view name;  // `network.protocol.name`, and of the system in the family's terms
+  ProtocolFamily family = ProtocolFamily::Unknown;
+  // Do these first bytes of a turn look like this protocol's requests (responses)? Yes must be
+  // rare for bytes of any other protocol: there is no port to go by. `bytes` may be cut anywhere.
   Confidence (*detect)(Side side, std::span<const std::byte> bytes);
   std::unique_ptr<Parser> (*make)();
+  // The server's first bytes come before the client's and may be told by detect(Response).
+  bool server_speaks_first = false;
+  // Met in the middle, the parser is told so (start_unsynchronised): for protocols whose turns do
+  // not begin with a message. The others begin anew at the turn at which they were detected.
+  bool finds_its_place = false;
 };
 
 // All protocols, in the order in which they are asked (registry.cpp).
 std::span<const ParserSpec* const> parser_specs();
+// By name; null: there is none.
+const ParserSpec* parser_spec(std::string_view name);
 
 }  // namespace tailwhy

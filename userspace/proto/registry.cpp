@@ -16,4 +16,11 @@ std::span<const ParserSpec* const> parser_specs() {
   return kParsers;
 }
 
+const ParserSpec* parser_spec(std::string_view name) {
+  for (const ParserSpec* spec : kParsers) {
+    if (spec->name == name) return spec;
+  }
+  return nullptr;
+}
+
 }  // namespace tailwhy

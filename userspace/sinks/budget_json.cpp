@@ -153,6 +153,20 @@ Json budget_json(const BudgetStats& budget, WithDistributions distributions) {
   return json;
 }
 
+void add_names(Json& json,
+               ProtocolFamily family,
+               const std::string& protocol,
+               const std::string& operation,
+               const std::string& target) {
+  const FamilyNames& names = family_names(family);
+  const auto add = [&json](std::string_view name, const std::string& value) {
+    if (!name.empty() && !value.empty()) json[std::string(name)] = value;
+  };
+  add(names.system, protocol);
+  add(names.operation, operation);
+  add(names.target.empty() ? "tailwhy.route" : names.target, target);
+}
+
 Json tail_json(const WhySlow& why, const Report& report) {
   if (why.verdict == WhySlow::Verdict::Unknown) return nullptr;
   Json json = {{"verdict", to_string(why.verdict)}};
@@ -160,8 +174,7 @@ Json tail_json(const WhySlow& why, const Report& report) {
   json["scope"] = to_string(why.scope);
   if (why.has_route()) {
     Json route = {{"network.protocol.name", why.route.protocol}};
-    if (!why.route.method.empty()) route["http.request.method"] = why.route.method;
-    if (!why.route.route.empty()) route["http.route"] = why.route.route;
+    add_names(route, why.route.family, why.route.protocol, why.route.method, why.route.route);
     route["share_of_slow"] = std::min(why.route_share, 1.0);
     json["route"] = std::move(route);
   }

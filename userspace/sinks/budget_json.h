@@ -17,6 +17,13 @@ Json budget_json(const BudgetStats& budget, WithDistributions distributions);
 /// The same of one route, without names; its distributions are of the parts that any request had.
 Json route_budget_json(const RouteStats& row);
 
+/// What a row is called, under the names of its family: protocol, system, operation, target.
+void add_names(Json& json,
+               ProtocolFamily family,
+               const std::string& protocol,
+               const std::string& operation,
+               const std::string& target);
+
 /// Which requests are slow and what they spend on each cause; null when there is nothing to
 /// compare. The total has the sentence, too.
 Json tail_json(const WhySlow& why, const Report& report);

@@ -77,11 +77,21 @@ std::string format_date(std::uint64_t wall_ns) {
   return local_time(wall_ns, "%F %H:%M:%S %Z");
 }
 
-std::vector<StatusCount> count_statuses(const Report& report, Role role, int first, int last) {
-  std::map<std::uint16_t, std::uint64_t> by_status;
+std::string status_text(const RouteStats& row) {
+  return row.status != 0 ? fmt::format("{}", row.status) : row.status_text;
+}
+
+std::vector<StatusCount> count_statuses(const Report& report, Role role, WhoseError whose) {
+  std::map<std::string, std::uint64_t> by_status;
   for (const RouteStats& row : report.routes) {
-    if (row.role == role && row.status >= first && row.status <= last) {
-      by_status[row.status] += row.count;
+    if (row.role != role) continue;
+    // All of a row have the same status, and errors that are none of its protocol's have their own
+    // names.
+    const bool client = row.client_errors > 0;
+    const bool server = !client && row.errors > 0 && (row.status >= 500 || row.status == 0);
+    if (whose == WhoseError::Client ? !client : !server) continue;
+    if (std::string status = status_text(row); !status.empty()) {
+      by_status[std::move(status)] += row.count;
     }
   }
   std::vector<StatusCount> counts;

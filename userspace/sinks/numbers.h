@@ -43,10 +43,15 @@ std::string format_clock(std::uint64_t wall_ns);
 std::string format_date(std::uint64_t wall_ns);
 
 struct StatusCount {
-  std::uint16_t status = 0;
+  std::string status;  ///< from the wire: a number, or a word of [A-Za-z0-9_.-]
   std::uint64_t count = 0;
 };
-/// Statuses from `first` to `last` of exchanges with this role, most first.
-std::vector<StatusCount> count_statuses(const Report& report, Role role, int first, int last);
+enum class WhoseError : std::uint8_t { Server, Client };
+/// Statuses that the protocol calls errors of the server or of the client, of exchanges with this
+/// role, most first.
+std::vector<StatusCount> count_statuses(const Report& report, Role role, WhoseError whose);
+
+/// The status of a row; empty: there is none.
+std::string status_text(const RouteStats& row);
 
 }  // namespace tailwhy

@@ -161,9 +161,12 @@ Json losses_json(const Report& report, bool lost, bool zeros) {
 Json route_json(const RouteStats& row) {
   Json json = {{"network.protocol.name", row.protocol},
                {"tailwhy.role", row.role == Role::Client ? "client" : "server"}};
-  if (!row.method.empty()) json["http.request.method"] = row.method;
-  if (!row.route.empty()) json["http.route"] = row.route;
-  if (row.status != 0) json["http.response.status_code"] = row.status;
+  add_names(json, row.family, row.protocol, row.method, row.route);
+  const FamilyNames& names = family_names(row.family);
+  if (row.status != 0 && !names.status.empty()) json[std::string(names.status)] = row.status;
+  if (!row.status_text.empty() && !names.status.empty())
+    json[std::string(names.status)] = row.status_text;
+  if (row.open_ended) json["open_ended"] = true;
   json["count"] = row.count;
   json["errors"] = row.errors;
   json["request_bytes"] = row.request_bytes;

@@ -22,6 +22,13 @@ void put_number(fmt::memory_buffer& out, std::string_view key, std::uint64_t val
   out.append(digits.data(), digits.data() + digits.size());
 }
 
+// A key of ours.
+void put_key(fmt::memory_buffer& out, std::string_view name) {
+  put(out, ",\"");
+  put(out, name);
+  put(out, "\":");
+}
+
 void put_stamp(fmt::memory_buffer& out, std::string_view key, Ns stamp) {
   if (stamp != 0) put_number(out, key, stamp);
 }
@@ -81,6 +88,7 @@ std::string_view outcome_word(Outcome outcome) {
 void put_error(fmt::memory_buffer& out, const Request& request) {
   constexpr std::string_view kKey = ",\"error.type\":";
   if (request.failure == Failure::ServerError) {
+    if (!request.status_text.empty()) return put_text(out, kKey, request.status_text.view());
     if (request.status == 0) return put_word(out, kKey, "_OTHER");
     const fmt::format_int digits(request.status);
     put_word(out, kKey, {digits.data(), digits.size()});
@@ -94,9 +102,27 @@ void put_what(fmt::memory_buffer& out, const Request& request) {
   if (!request.protocol_version.empty()) {
     put_word(out, ",\"network.protocol.version\":", request.protocol_version);
   }
-  if (!request.method.empty()) put_text(out, ",\"http.request.method\":", request.method.view());
-  if (!request.route.empty()) put_text(out, ",\"http.route\":", request.route.view());
-  if (request.status != 0) put_number(out, ",\"http.response.status_code\":", request.status);
+  const FamilyNames& names = family_names(request.family);
+  if (!names.system.empty()) {
+    put_key(out, names.system);
+    put_word(out, {}, request.protocol);
+  }
+  if (!request.method.empty() && !names.operation.empty()) {
+    put_key(out, names.operation);
+    put_text(out, {}, request.method.view());
+  }
+  if (!request.route.empty() && !names.target.empty()) {
+    put_key(out, names.target);
+    put_text(out, {}, request.route.view());
+  }
+  if (request.status != 0) {
+    put_key(out, names.status);
+    put_number(out, {}, request.status);
+  } else if (!request.status_text.empty()) {
+    put_key(out, names.status);
+    put_text(out, {}, request.status_text.view());
+  }
+  if (request.open_ended) put(out, ",\"tailwhy.open_ended\":true");
   put_error(out, request);
 }
 

@@ -145,7 +145,7 @@ Lines errors_section(const Report& report, const Page& page) {
   std::vector<Piece> pieces;
   const auto add = [&](std::string text, Tone tone) { pieces.push_back({std::move(text), tone}); };
   if (server.server_errors > 0) {
-    const auto statuses = count_statuses(report, Role::Server, 500, 599);
+    const auto statuses = count_statuses(report, Role::Server, WhoseError::Server);
     add(statuses.empty() ? counted(server.server_errors, "server error")
                          : statuses_text(statuses, page.style),
         Tone::Bad);
@@ -158,7 +158,7 @@ Lines errors_section(const Report& report, const Page& page) {
   }
   if (pieces.empty()) add("none", Tone::Good);
   if (server.client_errors > 0) {
-    const auto statuses = count_statuses(report, Role::Server, 400, 499);
+    const auto statuses = count_statuses(report, Role::Server, WhoseError::Client);
     add(fmt::format("by clients: {}", statuses.empty() ? fmt::format("{}", server.client_errors)
                                                        : statuses_text(statuses, page.style)),
         Tone::Dim);
@@ -256,11 +256,11 @@ Lines routes_section(const Report& report, std::size_t max_rows, const Page& pag
                  ? Piece{"-", Tone::Dim}
                  : Piece{format_duration_ns(duration.percentile(percent), page.style.charset)};
     };
+    const std::string status = status_text(row);
     const Tone status_tone =
-        row.status >= 500 ? Tone::Bad : (row.status >= 400 ? Tone::Warn : Tone::Plain);
+        row.client_errors > 0 ? Tone::Warn : (row.errors > 0 ? Tone::Bad : Tone::Plain);
     table.add_row({{route_label(row, page.style)},
-                   row.status == 0 ? Piece{"-", Tone::Dim}
-                                   : Piece{fmt::format("{}", row.status), status_tone},
+                   status.empty() ? Piece{"-", Tone::Dim} : Piece{status, status_tone},
                    {format_count(row.count)},
                    {format_rate(per_second(row.count, seconds))},
                    {format_count(row.errors), row.errors > 0 ? Tone::Bad : Tone::Dim},

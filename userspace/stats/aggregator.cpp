@@ -26,10 +26,6 @@ void count_failure(ExchangeCounts& counts, const Request& request) {
   }
 }
 
-bool is_http_4xx(const Request& request) {
-  return request.status >= 400 && request.status < 500 && request.protocol.starts_with("http");
-}
-
 // `in_flight` is a level: what the interval ends with.
 void add(ExchangeCounts& sum, const ExchangeCounts& other) {
   sum.seen += other.seen;
@@ -110,7 +106,7 @@ void Aggregator::on_request(const Request& request) {
   if (request.outcome == Outcome::Matched) {
     ++counts.matched;
     counts.incomplete += request.incomplete ? 1 : 0;
-    counts.client_errors += is_http_4xx(request) ? 1 : 0;
+    counts.client_errors += request.client_error ? 1 : 0;
   } else {
     ++counts.unmatched;
   }
@@ -125,6 +121,7 @@ NameIds Aggregator::add_budget(const Request& request) {
   if (request.accept_queue_known()) interval_.accept_queue.record(request.accept_queue());
   if (request.drain_known()) interval_.drain.record(request.drain());
   if (!request.budget.known || request.outcome != Outcome::Matched) return {};
+  if (request.open_ended) return {};
   return budgets_.add(interval_.budget, request);
 }
 
@@ -143,6 +140,7 @@ Report Aggregator::take_interval(Moment now) {
   interval_.routes = routes_.take_interval();
   // Merging is exact, so recording each request in its route is enough.
   for (const RouteStats& row : interval_.routes) {
+    if (row.open_ended) continue;
     (row.role == Role::Client ? interval_.client_latency : interval_.latency).merge(row.latency);
     interval_.budget.parts.merge(row.parts);
   }

@@ -23,8 +23,8 @@ void record_latency(LatencyParts& parts, const Request& request) {
 
 void sort_rows(std::vector<RouteStats>& rows) {
   std::sort(rows.begin(), rows.end(), [](const RouteStats& a, const RouteStats& b) {
-    return std::tie(b.count, a.route, a.method, a.status, a.protocol, a.role) <
-           std::tie(a.count, b.route, b.method, b.status, b.protocol, b.role);
+    return std::tie(b.count, a.route, a.method, a.status, a.status_text, a.protocol, a.role) <
+           std::tie(a.count, b.route, b.method, b.status, b.status_text, b.protocol, b.role);
   });
 }
 
@@ -35,6 +35,7 @@ std::size_t RouteTable::KeyHash::operator()(const KeyView& key) const noexcept {
   const std::hash<std::string_view> hash;
   // Few protocols, told apart by their length or by the rest of the key: not worth a hash.
   std::size_t sum = hash(key.route) + hash(key.method) * 3 + key.protocol.size();
+  if (!key.status_text.empty()) sum += hash(key.status_text) * 5;
   sum =
       (sum ^ static_cast<std::size_t>(key.status) << 8 ^ static_cast<std::size_t>(key.role)) * kOdd;
   return sum ^ sum >> 32;
@@ -50,6 +51,7 @@ std::size_t RouteTable::Counts::memory_bytes() const {
 void RouteTable::Counts::add_to(Counts& other) const {
   other.count += count;
   other.errors += errors;
+  other.client_errors += client_errors;
   other.request_bytes += request_bytes;
   other.response_bytes += response_bytes;
   other.latency.merge(latency);
@@ -58,7 +60,11 @@ void RouteTable::Counts::add_to(Counts& other) const {
 }
 
 RouteTable::Entry& RouteTable::other_of(const KeyView& key) {
-  Key other{.protocol = key.protocol, .route = std::string(kOther), .role = key.role};
+  Key other{.protocol = key.protocol,
+            .route = std::string(kOther),
+            .role = key.role,
+            .family = key.family,
+            .open_ended = key.open_ended};
   return *rows_.try_emplace(std::move(other)).first;
 }
 
@@ -66,7 +72,9 @@ RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
   if (last_ != nullptr && key == last_->first) return *last_;
   if (const auto found = rows_.find(key); found != rows_.end()) return *(last_ = &*found);
   if (rows_.size() >= limits_.rows) return other_of(key);
-  Key owned{key.protocol, std::string(key.method), std::string(key.route), key.status, key.role};
+  Key owned{
+      key.protocol, std::string(key.method), std::string(key.route),      key.status, key.role,
+      key.family,   key.open_ended,          std::string(key.status_text)};
   return *rows_.try_emplace(std::move(owned)).first;
 }
 
@@ -76,7 +84,10 @@ void RouteTable::add(const Request& request, NameIds names) {
                                  .method = request.method.view(),
                                  .route = request.route.view(),
                                  .status = request.status,
-                                 .role = role});
+                                 .role = role,
+                                 .family = request.family,
+                                 .open_ended = request.open_ended,
+                                 .status_text = request.status_text.view()});
   Counts& counts = entry.second.interval;
   if (counts.count == 0) touched_.push_back(&entry);
   ++counts.count;
@@ -84,6 +95,7 @@ void RouteTable::add(const Request& request, NameIds names) {
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
   if (request.outcome != Outcome::Matched) return;
+  counts.client_errors += request.client_error ? 1 : 0;
   record_latency(counts.latency, request);
   if (role == Role::Client || !request.budget.known) return;
   counts.budget.add(request, names);
@@ -98,11 +110,15 @@ RouteStats RouteTable::row_of(const Key& key, Counts counts) {
           .role = key.role,
           .count = counts.count,
           .errors = counts.errors,
+          .client_errors = counts.client_errors,
           .request_bytes = counts.request_bytes,
           .response_bytes = counts.response_bytes,
           .latency = std::move(counts.latency),
           .budget = std::move(counts.budget),
-          .parts = std::move(counts.parts)};
+          .parts = std::move(counts.parts),
+          .family = key.family,
+          .status_text = key.status_text,
+          .open_ended = key.open_ended};
 }
 
 std::vector<RouteStats> RouteTable::take_interval() {

@@ -49,6 +49,9 @@ class RouteTable {
     std::string_view route;
     std::uint16_t status = 0;
     Role role = Role::Server;
+    ProtocolFamily family = ProtocolFamily::Unknown;
+    bool open_ended = false;
+    std::string_view status_text{};
     bool operator==(const KeyView&) const = default;
   };
   // ... and as a row keeps it. Protocol names are static text.
@@ -58,7 +61,12 @@ class RouteTable {
     std::string route;
     std::uint16_t status = 0;
     Role role = Role::Server;
-    operator KeyView() const { return {protocol, method, route, status, role}; }  // NOLINT
+    ProtocolFamily family = ProtocolFamily::Unknown;
+    bool open_ended = false;
+    std::string status_text{};
+    operator KeyView() const {  // NOLINT(google-explicit-constructor)
+      return {protocol, method, route, status, role, family, open_ended, status_text};
+    }
   };
   struct KeyHash {
     using is_transparent = void;
@@ -71,6 +79,7 @@ class RouteTable {
   struct Counts {
     std::uint64_t count = 0;
     std::uint64_t errors = 0;
+    std::uint64_t client_errors = 0;
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
     LatencyParts latency;

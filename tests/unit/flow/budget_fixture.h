@@ -77,7 +77,9 @@ class Script : public EventBuilder {
 
 class BudgetFlow : public Flow {
  public:
-  explicit BudgetFlow(FlowLimits limits = {}) : Flow(limits) { table.want_budgets(true); }
+  explicit BudgetFlow(FlowConfig config = {}) : Flow(std::move(config)) {
+    table.want_budgets(true);
+  }
 };
 
 /// "queue 100, on_cpu 200": what is not zero; and why if it does not add up.

@@ -13,7 +13,7 @@ namespace tailwhy::test {
 
 class Flow : public EventHandler, public FlowListener {
  public:
-  explicit Flow(FlowLimits limits = {}) : table(limits, *this) {}
+  explicit Flow(FlowConfig config = {}) : table(std::move(config), *this) {}
 
   /// Feeds what the builder holds and empties it.
   void feed(EventBuilder& builder) {

@@ -60,6 +60,7 @@ class WhyRun {
     }
     RouteStats& row = report_.routes.emplace_back();
     row.protocol = request.protocol;
+    row.family = request.family;
     row.method = request.method.view();
     row.route = request.route.view();
     row.status = request.status;

@@ -1,6 +1,6 @@
 // The seeds of the fuzz target are the golden conversations. To write them again:
 //   TW_CORPUS_DIR=tests/fuzz/corpus/http1 tw_test_proto '[corpus]'
-#include "fuzz/http1_script.h"
+#include "fuzz/parser_script.h"
 #include "http1_goldens.h"
 
 #include <catch2/catch.hpp>

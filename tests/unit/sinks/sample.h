@@ -63,9 +63,11 @@ inline RouteStats sample_route(std::string method,
           .role = Role::Server,
           .count = count,
           .errors = status >= 500 ? count : 0,
+          .client_errors = status >= 400 && status < 500 ? count : 0,
           .request_bytes = count * 90,
           .response_bytes = count * 850,
-          .latency = sample_latency(count, middle_ns)};
+          .latency = sample_latency(count, middle_ns),
+          .family = ProtocolFamily::Http};
 }
 
 /// What requests of `route` spent their time on: up to twice its middle on the usual, beyond that

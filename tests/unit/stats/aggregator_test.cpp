@@ -105,6 +105,7 @@ TEST_CASE("aggregator: server errors, client errors and failures are told apart"
                           Outcome outcome = Outcome::Matched) {
     Request request = http_request("/a");
     request.status = status;
+    request.client_error = status == 404;
     request.failure = failure;
     request.outcome = outcome;
     stats.on_request_begin(Role::Server);

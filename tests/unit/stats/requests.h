@@ -22,6 +22,7 @@ inline Request http_request(std::string_view route, Ns at = 1'000'000, Ns durati
   request.peer = &kSomewhere;
   request.local = &kSomewhere;
   request.protocol = "http";
+  request.family = ProtocolFamily::Http;
   request.protocol_version = "1.1";
   request.method = Method("GET");
   request.route = Route(route);
