@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -177,8 +178,12 @@ TEST_CASE("call_errors: failing calls are told before the thread sleeps or uses 
       for (int i = 0; i < 3; ++i)
         must(read(-1, &byte, 1) < 0 && errno == EBADF, "a read that fails");
       std::thread([] { must(dup(-1) < 0, "a dup that fails"); }).join();
+      // An error that is normal for other calls, and the last of those that are not.
+      must(unlink("/nonexistent") < 0 && errno == ENOENT, "an unlink that fails");
       must(syscall(SYS_close, -1) < 0 && errno == EBADF, "a close that fails");
-      // healthy programs live with these
+      // Healthy programs live with these, each a matter of call and errno.
+      must(mkdir("/", 0700) < 0 && errno == EEXIST, "a mkdir that fails");
+      must(lseek(pair.first, 0, SEEK_CUR) < 0 && errno == ESPIPE, "an lseek that fails");
       must(open("/nonexistent", O_RDONLY) < 0 && errno == ENOENT, "an open that fails");
       must(recv(pair.first, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "no data");
       send_all(pair.first, "four");
@@ -195,7 +200,7 @@ TEST_CASE("call_errors: failing calls are told before the thread sleeps or uses 
       CHECK(told.hdr.ts_ns >= trace.only().out[0].ts_ns);
       CHECK(told.hdr.ts_ns <= trace.only().out[1].ts_ns);
       CHECK(told.pid == scene.pid());
-      CHECK(told.error == EBADF);
+      CHECK(told.error == EBADF);     // of the last
       if (told.tid != scene.pid()) {  // the one whose dup failed ended without a socket call
         CHECK(told.nr == SYS_dup);
         continue;
@@ -203,7 +208,7 @@ TEST_CASE("call_errors: failing calls are told before the thread sleeps or uses 
       count += told.count;
       last_nr = told.nr;
     }
-    CHECK(count == 4);
+    CHECK(count == 5);
     CHECK(last_nr == SYS_close);
     trace.check_no_loss();
   }

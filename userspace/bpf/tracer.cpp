@@ -9,6 +9,7 @@
 #include "bpf/link.h"
 #include "bpf/pid_namespace.h"
 #include "bpf/program_stats.h"
+#include "model/syscall_names.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -43,6 +44,19 @@ Error libbpf_error(std::string_view what, int err, const LibbpfLog& log) {
   if (error.code() == ErrorCode::Permission)
     return std::move(error).with_hint(std::string(kPrivilegeHint));
   return error;
+}
+
+// The rules of expected_failure() as the kernel side reads them.
+void fill_expected(__u64 (&bits)[TW_SYSCALLS][TW_ERRNO_WORDS]) {
+  std::vector<std::string> calls;
+  for (std::uint32_t nr = 0; nr < TW_SYSCALLS; ++nr)
+    calls.push_back(syscall_name(nr));
+  for (std::uint32_t error = 1; error < TW_ERRNO_WORDS * 64; ++error) {
+    const std::string name = errno_name(error);
+    for (std::uint32_t nr = 0; nr < TW_SYSCALLS; ++nr) {
+      if (expected_failure(calls[nr], name)) bits[nr][error / 64] |= __u64{1} << error % 64;
+    }
+  }
 }
 
 tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_above) {
@@ -120,6 +134,7 @@ Result<> Tracer::Impl::load(std::string* refused) {
   if (!skeleton) return libbpf_error("open the BPF object", errno, log);
   tracer_bpf* skel = skeleton.get();
   skel->rodata->cfg = to_rodata(config, plan, *above);
+  fill_expected(skel->rodata->expected_failures);
   bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
   // Maps that only some variants use: their memory is taken in advance, so leave as little of them
   // as can be. Socket storage must not even be made where the kernel has none.

@@ -5,6 +5,10 @@
 
 #include "tailwhy/abi/base.h"
 
+/* Failures of system calls by number and errno; larger numbers are told, and expected by nobody. */
+#define TW_SYSCALLS    512
+#define TW_ERRNO_WORDS 3 /* of 64 bits: errno 0 to 191 */
+
 struct tw_config {
 	__u32 ring_wake_bytes; /* wake the reader once for so many; a power of two */
 	__u32 request_capture_bytes; /* payload of a turn in request direction */
