@@ -1,8 +1,8 @@
-"""Servers in Python, JavaScript and Go that know where their requests' time went: is it found there?
+"""Servers in Python, JavaScript, Go and Java that know where their requests' time went: is it found there?
 The rule is that of budget.py. Their truth leaves out what the runtime does around it (0.3 ms), so only
 the parts that it tells of are held, and these are long."""
 from harness.budget_parts import by_plan, hold, moved_parts
-from harness.budgets import budget_asyncio, budget_go, budget_node
+from harness.budgets import budget_asyncio, budget_go, budget_java, budget_node
 from harness.case import case
 from harness.loads import load
 
@@ -76,4 +76,20 @@ def go(t):
     held(t, budget_go(t), {
         "/cpu/40ms": {"on_cpu": of("cpu"), "downstream": nothing},
         "/sleep/20ms": {"poll": of("sleep"), "downstream": nothing, "lock": nothing},
+        "/lock/20ms": {"poll": of("lock"), "downstream": nothing, "lock": nothing},
+        "/pool/20ms": {"poll": of("pool_lock"), "downstream": nothing, "lock": nothing},
         "/down/20ms": {"downstream": of("downstream"), "poll": nothing, "lock": nothing}})
+
+
+@case(limit=200, breaks=BREAKS)
+def java(t):
+    """Java: burns, sleeps, a downstream, a ReentrantLock, an ExecutorService that sleeps or burns
+
+    Thread.sleep and LockSupport.park are futexes with a timeout: the kernel sees a lock."""
+    held(t, budget_java(t), {
+        "/cpu/40ms": {"on_cpu": of("cpu"), "downstream": nothing, "lock": nothing},
+        "/sleep/20ms": {"lock": of("sleep"), "downstream": nothing, "poll": nothing},
+        "/lock/20ms": {"lock": of("lock"), "downstream": nothing, "poll": nothing},
+        "/down/20ms": {"downstream": of("downstream"), "poll": nothing, "lock": nothing},
+        "/pool/20ms": {"lock": of("pool_sleep"), "poll": nothing},
+        "/pool_cpu/40ms": {"on_cpu": of("pool_cpu"), "lock": nothing, "poll": nothing}})

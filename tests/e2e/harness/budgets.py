@@ -57,6 +57,13 @@ def budget_node(t, *arguments, down=None, wrap=()):
     return start(t, "budget_node", [t.tool("node"), t.asset("budget_node.js"), *arguments], down, wrap)
 
 
+def budget_java(t, *arguments, down=None, wrap=()):
+    """Compiled first: in the launcher's own process the compiler's threads would be the target's."""
+    t.run([t.tool("javac"), "-d", t.folder, t.asset("budget_java.java")], timeout=110)
+    command = [t.tool("java"), "-cp", t.folder, "budget_java", *arguments]
+    return start(t, "budget_java", command, down, wrap)
+
+
 def budget_go(t, *arguments, down=None, wrap=()):
     """Compiles it first, which needs no network."""
     program = t.folder / "budget_go"
