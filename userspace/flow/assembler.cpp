@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kPendingPerConnection = 4096;
 // Answered requests of one connection whose answers the peer has not acknowledged.
 constexpr std::size_t kUnackedPerConnection = 64;
+// A stream whose answer may have been lost is waited for so long.
+constexpr Ns kDoubtNs = 10 * kNsPerSec;
 
 }  // namespace
 
@@ -134,7 +136,7 @@ void Assembler::account_for(Exchange& exchange) {
     }
     return;
   }
-  if (!ledger_.enabled() || !exchange.response_ended) return;
+  if (!ledger_.enabled() || !exchange.response_ended || exchange.one_way) return;
   Budget& budget = request.budget;
   budget.known = true;
   const Ns queue = std::min(request.queue(), request.duration());
@@ -241,7 +243,7 @@ void Assembler::on_ack(std::uint64_t offset, Ns at) {
   }
 }
 
-void Assembler::on_lost(Side side) {
+void Assembler::on_lost(Side side, Ns at) {
   if (side == Side::Request) {
     Exchange* last = outstanding_.youngest();
     if (last == nullptr) return;
@@ -252,6 +254,29 @@ void Assembler::on_lost(Side side) {
   }
   response_lost_ = true;
   mark_incomplete();
+  outstanding_.for_each([&](Exchange& exchange) {
+    if (exchange.stream_id == 0 || exchange.doubtful_from != 0) return;
+    exchange.doubtful_from = at;
+    doubtful_ = true;
+  });
+}
+
+void Assembler::forget_doubtful(Ns now) {
+  doubtful_ = false;
+  std::vector<Exchange*> over;
+  outstanding_.for_each([&](Exchange& exchange) {
+    if (exchange.doubtful_from == 0) return;
+    if (now - std::min(now, exchange.doubtful_from) >= kDoubtNs) {
+      over.push_back(&exchange);
+    } else {
+      doubtful_ = true;
+    }
+  });
+  for (Exchange* exchange : over) {
+    emit(*exchange, exchange->response_begun ? Outcome::Matched : Outcome::Unmatched,
+         Failure::None);
+    remove_stream(*exchange);
+  }
 }
 
 void Assembler::take_head(Request& request, const RequestHead& head) {
@@ -288,11 +313,13 @@ bool Assembler::apply(const std::vector<Message>& messages,
       case Message::Kind::RequestHead:
         if (Exchange* exchange = asking(message.stream_id)) {
           take_head(exchange->request, message.request);
+          exchange->one_way = message.request.one_way;
         }
         break;
       case Message::Kind::RequestEnd:
         if (Exchange* exchange = asking(message.stream_id)) {
           end_request(*exchange, message.offset, requests);
+          exchange->response_ended = exchange->response_ended || exchange->one_way;
           if (message.stream_id != 0) {
             exchange->request.request_bytes = message.size;
             emit_if_ended(*exchange);
@@ -327,7 +354,7 @@ bool Assembler::apply(const std::vector<Message>& messages,
         }
         break;
       case Message::Kind::Lost:
-        on_lost(message.side);
+        on_lost(message.side, responses.current().at_ns);
         ended = true;
         break;
       case Message::Kind::Mistaken:

@@ -79,6 +79,9 @@ class Assembler {
   void mark_incomplete();
   /// Nothing followed for the quiet time: ends what only direction reversal could end.
   void quiet(const Stream& responses);
+  /// Gives up what may have been answered unseen, long ago.
+  void forget_doubtful(Ns now);
+  [[nodiscard]] bool has_doubtful() const { return doubtful_; }
   /// The run ends: what waits only for the peer is handed on.
   void finish();
   /// The connection ended: nothing more will come.
@@ -103,7 +106,7 @@ class Assembler {
   bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
   static void take_head(Request& request, const RequestHead& head);
   static void take_head(Request& request, const ResponseHead& head);
-  void on_lost(Side side);
+  void on_lost(Side side, Ns at);
   Exchange* answering(std::uint64_t stream_id);
   Exchange* asking(std::uint64_t stream_id);
   void begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses);
@@ -142,6 +145,7 @@ class Assembler {
   std::uint64_t number_ = 0;
   std::uint64_t responses_end_ = 0;  // stream offset after the last response that ended
   bool response_lost_ = false;
+  bool doubtful_ = false;  // some stream is
 };
 
 }  // namespace tailwhy

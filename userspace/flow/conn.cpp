@@ -426,6 +426,8 @@ void Conn::on_close(const tw_ev_conn_close& close, ParseOutput& out) {
 }
 
 void Conn::on_tick(Ns now_ns) {
+  if (assembler_.has_doubtful()) assembler_.forget_doubtful(now_ns);
+  if (protocol_ != nullptr) return;
   const Stream& responses = stream(Side::Response);
   if (now_ns - std::min(now_ns, responses.current().at_ns) >= kQuietNs) {
     assembler_.quiet(responses);

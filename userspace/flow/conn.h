@@ -59,7 +59,9 @@ class Conn {
   [[nodiscard]] const ConnFacts& facts() const { return facts_; }
   [[nodiscard]] std::size_t pending() const { return assembler_.pending(); }
   /// Whether a tick could have something to do.
-  [[nodiscard]] bool wants_tick() const { return protocol_ == nullptr && assembler_.pending() > 0; }
+  [[nodiscard]] bool wants_tick() const {
+    return (protocol_ == nullptr && assembler_.pending() > 0) || assembler_.has_doubtful();
+  }
   [[nodiscard]] std::uint64_t bytes(tw_dir dir) const;
   [[nodiscard]] Work& work() { return work_; }
 

@@ -57,7 +57,7 @@ struct TraceContext {
   std::array<std::uint8_t, 8> parent_span_id{};
 };
 
-using Method = InlineText<24>;
+using Method = InlineText<32>;
 using StatusText = InlineText<24>;
 using Route = InlineText<160>;
 using RequestId = InlineText<64>;

@@ -29,6 +29,7 @@ struct RequestHead {
   Method method;
   Route route;              // of HTTP: path template without query (proto/route.h)
   bool open_ended = false;  // model/request.h
+  bool one_way = false;     // wants no answer: it has ended, and well, with its last byte
   TraceContext trace;
   RequestId request_id;
 };

@@ -1,6 +1,7 @@
 // THE table of protocols, in the order in which they are asked about a connection's first bytes.
 // Adding a protocol is its one file and one row here.
 #include "proto/http1.h"
+#include "proto/kafka.h"
 #include "proto/parser.h"
 
 namespace tailwhy {
@@ -8,6 +9,7 @@ namespace {
 
 constexpr const ParserSpec* kParsers[] = {
     &kHttp1,
+    &kKafka,
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ extern const ParserSpec kOtherToy;
 // Every byte is a message: a letter begins that letter's stream, the capital ends it; a digit is
 // the status of the stream that began last. '!' is no byte of this protocol, '>' the last one of
 // it, '<' the same where the request that is outstanding is answered as stream `s`; '~' asks to
-// wait. Without streams (kOtherToy) all are the same.
+// wait, '/' for no answer; at '#' the place is lost. Without streams (kOtherToy) all are the same.
 class ToyParser final : public Parser {
  public:
   explicit ToyParser(bool streams) : streams_(streams) {}
@@ -66,8 +66,12 @@ class ToyParser final : public Parser {
       add(Kind::Switch, side, at + 1, out).next = c == '<' ? &kToy : parser_spec("http");
       return false;
     }
-    if (c == '~') {
-      add(Kind::RequestHead, side, at, out).request.open_ended = true;
+    if (c == '#') {
+      add(Kind::Lost, side, at, out);
+    } else if (c == '~' || c == '/') {
+      RequestHead& head = add(Kind::RequestHead, side, at, out).request;
+      head.open_ended = c == '~';
+      head.one_way = c == '/';
     } else if (letter && std::islower(static_cast<unsigned char>(c)) != 0) {
       add(asks ? Kind::RequestBegin : Kind::ResponseBegin, side, at, out);
       if (asks) add(Kind::RequestHead, side, at, out).request.method.assign({&c, 1});
@@ -216,6 +220,40 @@ TEST_CASE("protocols: what the client asked to wait for does not fail when it en
   CHECK(flow.requests[0].open_ended);
   CHECK(flow.requests[0].failure == Failure::None);
   CHECK(flow.requests[0].end_rule == EndRule::Close);
+}
+
+TEST_CASE("protocols: a request that wants no answer has ended with its last byte",
+          "[flow][protocols]") {
+  for (const ParserSpec* spec : {&kToy, &kOtherToy}) {
+    Flow flow(pinned(*spec));
+    EventBuilder b;
+    b.open(1, TW_ROLE_SERVER).in(1, 1000, "a/").in(1, 1500, "A").in(1, 2000, "bB");
+    b.out(1, 3000, "b0B");
+    flow.feed(b);
+    CHECK(flow.matched == 2);
+    REQUIRE(flow.requests.size() == 2);
+    CHECK(flow.requests[0].failure == Failure::None);
+    CHECK(flow.requests[0].at.write_last == 0);
+    CHECK_FALSE(flow.requests[0].budget.known);
+    CHECK(flow.requests[1].duration() == 1000);
+  }
+}
+
+TEST_CASE("protocols: a stream whose answer may have been lost is given up in time",
+          "[flow][protocols]") {
+  Flow flow(pinned(kToy));
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, "aAbBcC").out(1, 2000, "a0A#").in(1, 3000, "dD");
+  b.out(1, 4000, "c0C");
+  flow.feed(b);
+  CHECK(flow.matched == 2);
+  CHECK(flow.requests.back().incomplete);
+  flow.on_tick(9 * kNsPerSec);
+  CHECK(flow.in_flight() == 2);
+  flow.on_tick(11 * kNsPerSec);
+  CHECK(flow.in_flight() == 1);  // the one that came later may still be answered
+  CHECK(flow.unmatched == 1);
+  CHECK(flow.requests.back().method.view() == "b");
 }
 
 TEST_CASE("protocols: a connection changes its protocol", "[flow][protocols]") {

@@ -50,6 +50,7 @@ inline std::string describe(const Message& m) {
       if (r.trace.valid) text += fmt::format(" trace {:02x}", fmt::join(r.trace.trace_id, ""));
       if (!r.protocol.empty()) text += fmt::format(" as {}", r.protocol);
       if (r.open_ended) text += " open-ended";
+      if (r.one_way) text += " one-way";
       if (!r.request_id.empty()) text += fmt::format(" id {}", r.request_id.view());
       return text + stream;
     }

@@ -1,0 +1,121 @@
+#include "proto/frames.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tailwhy {
+
+namespace {
+
+// What a recording must not keep of the fed bytes: [from, to).
+void hide(std::size_t from, std::size_t to, ParseOutput& out) {
+  if (out.want_secrets && from < to) out.secrets.push_back({from, to - from});
+}
+
+constexpr std::size_t kMostHeader = 64;
+constexpr std::uint64_t kMostFrame = std::uint64_t{1} << 40;
+
+}  // namespace
+
+void FrameReader::lose(std::uint64_t offset, ParseOutput& out) {
+  held_.clear();
+  in_body_ = false;
+  lost_ = true;
+  handler_.on_lost(side_, offset, out);
+}
+
+void FrameReader::turn(std::uint64_t offset) {
+  if (!lost_) return;
+  lost_ = false;
+  begin_ = offset;
+}
+
+void FrameReader::tell(std::span<const std::byte> known, bool cut, ParseOutput& out) {
+  in_body_ = true;
+  if (!handler_.on_frame(side_, {.begin = begin_, .end = end_, .bytes = known, .cut = cut}, out)) {
+    lose(begin_, out);
+  }
+}
+
+// Reads on in a header and its prefix, with the bytes from `at` on; returns how many of them.
+std::size_t FrameReader::read_head(std::uint64_t offset,
+                                   std::span<const std::byte> bytes,
+                                   std::size_t at,
+                                   ParseOutput& out) {
+  const std::span<const std::byte> rest = bytes.subspan(at);
+  if (held_.empty()) begin_ = offset + at;
+  const std::size_t before = held_.size();
+  std::size_t want = spec_.header_size;
+  bool size_known = false;
+  if (before + rest.size() >= spec_.header_size) {
+    std::array<std::byte, kMostHeader> header;
+    const std::size_t old = std::min(before, spec_.header_size);
+    std::copy_n(held_.begin(), old, header.begin());
+    std::copy_n(rest.begin(), spec_.header_size - old, header.begin() + static_cast<long>(old));
+    const auto size = spec_.frame_size(std::span(header).first(spec_.header_size));
+    if (!size || *size < spec_.header_size || *size > kMostFrame) {
+      lose(begin_, out);
+      return 0;
+    }
+    end_ = begin_ + *size;
+    want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, want + spec_.prefix_size));
+    size_known = true;
+  }
+  const std::size_t taken = std::min(rest.size(), want - before);
+  const bool whole = size_known && before + taken == want;
+  const bool in_pieces = before > 0 || !whole;
+  if (in_pieces) held_.insert(held_.end(), rest.begin(), rest.begin() + static_cast<long>(taken));
+  const std::span<const std::byte> known = in_pieces ? std::span(held_) : rest.first(taken);
+  if (out.want_secrets) {
+    found_.clear();
+    handler_.find_secrets(side_, known, found_);
+    for (const SecretSpan& secret : found_) {
+      const std::size_t from = std::max(secret.offset, before);
+      const std::size_t to = std::min(secret.offset + secret.size, before + taken);
+      if (from < to) hide(at + from - before, at + to - before, out);
+    }
+  }
+  if (!whole) return taken;
+  if (in_pieces) {
+    const std::vector<std::byte> copy = std::exchange(held_, {});
+    tell(copy, false, out);
+  } else {
+    tell(known, false, out);
+  }
+  return taken;
+}
+
+void FrameReader::feed(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out) {
+  std::size_t at = 0;
+  while (at < bytes.size() && !lost_) {
+    if (!in_body_) at += read_head(offset, bytes, at, out);
+    if (!in_body_) continue;  // lost, or the header goes on in the next bytes
+    const std::uint64_t rest = end_ - (offset + at);
+    const auto pass = static_cast<std::size_t>(std::min<std::uint64_t>(rest, bytes.size() - at));
+    hide(at, at + pass, out);
+    at += pass;
+    if (offset + at < end_) continue;
+    in_body_ = false;
+    handler_.on_frame_end(side_, end_, out);
+  }
+  hide(at, bytes.size(), out);
+}
+
+void FrameReader::skip(std::uint64_t offset, std::uint64_t size, ParseOutput& out) {
+  if (lost_ || size == 0) return;
+  if (!in_body_) {
+    // The header may be known and only the prefix cut: then the frame's end is known, too.
+    if (held_.size() < spec_.header_size) return lose(held_.empty() ? offset : begin_, out);
+    const std::vector<std::byte> copy = std::exchange(held_, {});
+    tell(copy, true, out);
+    if (lost_) return;
+  }
+  if (offset + size < end_) return;
+  const std::uint64_t end = end_;
+  in_body_ = false;
+  handler_.on_frame_end(side_, end, out);
+  if (offset + size > end && !lost_) lose(end, out);
+}
+
+}  // namespace tailwhy
