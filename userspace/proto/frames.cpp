@@ -31,6 +31,20 @@ void FrameReader::turn(std::uint64_t offset) {
   begin_ = offset;
 }
 
+void FrameReader::jump(std::uint64_t offset) {
+  held_.clear();
+  in_body_ = false;
+  lost_ = false;
+  begin_ = offset;
+}
+
+bool FrameReader::would_lose(std::uint64_t offset, std::uint64_t size) const {
+  if (lost_ || size == 0) return false;
+  if (in_body_) return offset + size > end_;
+  // A header that came whole has told where its frame ends.
+  return held_.size() < spec_->header_size || offset + size > end_;
+}
+
 void FrameReader::tell(std::span<const std::byte> known, bool cut, ParseOutput& out) {
   in_body_ = true;
   if (!handler_.on_frame(side_, {.begin = begin_, .end = end_, .bytes = known, .cut = cut}, out)) {
@@ -46,20 +60,20 @@ std::size_t FrameReader::read_head(std::uint64_t offset,
   const std::span<const std::byte> rest = bytes.subspan(at);
   if (held_.empty()) begin_ = offset + at;
   const std::size_t before = held_.size();
-  std::size_t want = spec_.header_size;
+  std::size_t want = spec_->header_size;
   bool size_known = false;
-  if (before + rest.size() >= spec_.header_size) {
+  if (before + rest.size() >= spec_->header_size) {
     std::array<std::byte, kMostHeader> header;
-    const std::size_t old = std::min(before, spec_.header_size);
+    const std::size_t old = std::min(before, spec_->header_size);
     std::copy_n(held_.begin(), old, header.begin());
-    std::copy_n(rest.begin(), spec_.header_size - old, header.begin() + static_cast<long>(old));
-    const auto size = spec_.frame_size(std::span(header).first(spec_.header_size));
-    if (!size || *size < spec_.header_size || *size > kMostFrame) {
+    std::copy_n(rest.begin(), spec_->header_size - old, header.begin() + static_cast<long>(old));
+    const auto size = spec_->frame_size(std::span(header).first(spec_->header_size));
+    if (!size || *size < spec_->header_size || *size > kMostFrame) {
       lose(begin_, out);
       return 0;
     }
     end_ = begin_ + *size;
-    want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, want + spec_.prefix_size));
+    want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, want + spec_->prefix_size));
     size_known = true;
   }
   const std::size_t taken = std::min(rest.size(), want - before);
@@ -106,7 +120,7 @@ void FrameReader::skip(std::uint64_t offset, std::uint64_t size, ParseOutput& ou
   if (lost_ || size == 0) return;
   if (!in_body_) {
     // The header may be known and only the prefix cut: then the frame's end is known, too.
-    if (held_.size() < spec_.header_size) return lose(held_.empty() ? offset : begin_, out);
+    if (held_.size() < spec_->header_size) return lose(held_.empty() ? offset : begin_, out);
     const std::vector<std::byte> copy = std::exchange(held_, {});
     tell(copy, true, out);
     if (lost_) return;

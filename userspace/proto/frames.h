@@ -55,12 +55,20 @@ class FrameHandler {
 class FrameReader {
  public:
   FrameReader(Side side, const FrameSpec& spec, FrameHandler& handler)
-      : side_(side), spec_(spec), handler_(handler) {}
+      : side_(side), spec_(&spec), handler_(handler) {}
 
   /// Parser::feed, skip and turn of this side.
   void feed(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   void skip(std::uint64_t offset, std::uint64_t size, ParseOutput& out);
   void turn(std::uint64_t offset);
+
+  /// From the next frame on, another kind of frames. Only where no frame has begun: from
+  /// on_frame_end(), or before anything was fed. `spec` must outlive the reader.
+  void use(const FrameSpec& spec) { spec_ = &spec; }
+  /// Whatever came before, a frame begins at `offset`. Not from a handler's call.
+  void jump(std::uint64_t offset);
+  /// skip() of so many bytes would lose the place.
+  [[nodiscard]] bool would_lose(std::uint64_t offset, std::uint64_t size) const;
 
   [[nodiscard]] bool lost() const { return lost_; }
   /// In the middle of a frame.
@@ -75,7 +83,7 @@ class FrameReader {
   void lose(std::uint64_t offset, ParseOutput& out);
 
   Side side_;
-  const FrameSpec& spec_;
+  const FrameSpec* spec_;
   FrameHandler& handler_;
   std::vector<SecretSpan> found_;  // scratch
   std::vector<std::byte> held_;    // header and prefix of a frame, as far as they came
