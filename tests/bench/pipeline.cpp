@@ -2,7 +2,8 @@
 // parsing, then statistics, then the log. Replays traffic made here or a recording, from memory, so
 // that no disk and no kernel is part of it. And what an open connection costs in memory.
 //
-//   tw_bench_pipeline [--only NAME] [--rounds N] [--capture FILE] [--connections N,N]
+//   tw_bench_pipeline [--only NAME] [--stage NAME] [--rounds N] [--capture FILE]
+//                     [--connections N,N]
 //
 // CPU time, because the machine may be busy with other things; the median of the rounds with the
 // quarter and three-quarter points beside it.
@@ -42,13 +43,14 @@ double cpu_ns() {
 enum class Stage { Decode, Flow, Stats, Log, LogAll };
 struct StageRow {
   Stage stage;
+  std::string_view option;
   std::string_view name;
 };
-constexpr StageRow kStages[] = {{Stage::Decode, "decode"},
-                                {Stage::Flow, "+ flow, parser"},
-                                {Stage::Stats, "+ statistics"},
-                                {Stage::Log, "+ log, sampled"},
-                                {Stage::LogAll, "+ log of all"}};
+constexpr StageRow kStages[] = {{Stage::Decode, "decode", "decode"},
+                                {Stage::Flow, "flow", "+ flow, parser"},
+                                {Stage::Stats, "statistics", "+ statistics"},
+                                {Stage::Log, "log", "+ log, sampled"},
+                                {Stage::LogAll, "log-all", "+ log of all"}};
 
 struct Nobody final : FlowListener {
   void on_request_begin(Role) override {}
@@ -157,14 +159,23 @@ bool is_socket_event(std::span<const std::byte> record) {
          type != TW_EV_OFF_CPU;
 }
 
-void measure(std::string_view name, std::string_view what, const Records& records, int rounds) {
+struct Options {
+  int rounds = 15;
+  std::string stage;  // empty: all
+};
+
+void measure(std::string_view name,
+             std::string_view what,
+             const Records& records,
+             const Options& options) {
   const auto events =
       static_cast<double>(std::count_if(records.begin(), records.end(), is_socket_event));
   Report report;
   fmt::print("\n{}: {}\n", name, what);
   for (const StageRow& row : kStages) {
+    if (!options.stage.empty() && row.option != options.stage) continue;
     std::vector<double> times;
-    for (int round = 0; round < rounds; ++round) {
+    for (int round = 0; round < options.rounds; ++round) {
       Path path(row.stage);
       const double begin = cpu_ns();
       path.feed(records);
@@ -212,7 +223,7 @@ class Keeper final : public EventHandler {
   std::vector<std::pair<std::vector<std::uint64_t>, std::size_t>> kept_;
 };
 
-int measure_capture(const std::string& path, int rounds) {
+int measure_capture(const std::string& path, const Options& options) {
   auto source = ReplaySource::open(path);
   Keeper keeper;
   const std::stop_source never;
@@ -226,7 +237,7 @@ int measure_capture(const std::string& path, int rounds) {
     fmt::print(stderr, "tw_bench_pipeline: {}: no events\n", path);
     return 1;
   }
-  measure(path, "recording", records, rounds);
+  measure(path, "recording", records, options);
   return 0;
 }
 
@@ -272,15 +283,20 @@ int measure_memory_apart(std::size_t connections) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int rounds = 15;
+  Options options;
   std::string only;
   std::string capture;
   std::size_t turns = 4000;
   std::vector<std::size_t> connections{10'000, 50'000};
   std::size_t memory = 0;
   CLI::App app("Costs of the userspace path");
-  app.add_option("--rounds", rounds, "Rounds of each measurement")->check(CLI::Range(1, 10'000));
+  app.add_option("--rounds", options.rounds, "Rounds of each measurement")
+      ->check(CLI::Range(1, 10'000));
   app.add_option("--only", only, "This traffic alone");
+  std::vector<std::string> stages;
+  for (const StageRow& row : kStages)
+    stages.emplace_back(row.option);
+  app.add_option("--stage", options.stage, "As far as this alone")->check(CLI::IsMember(stages));
   app.add_option("--turns", turns, "Questions and answers in a round");
   app.add_option("--capture", capture, "A recording instead");
   app.add_option("--connections", connections, "Open connections to measure memory with; 0: none")
@@ -292,11 +308,11 @@ int main(int argc, char** argv) {
     measure_memory(memory);
     return 0;
   }
-  if (!capture.empty()) return measure_capture(capture, rounds);
+  if (!capture.empty()) return measure_capture(capture, options);
   for (const Scenario& scenario : scenarios()) {
     if (!only.empty() && scenario.name != only) continue;
     const Traffic traffic = scenario.make(turns);
-    measure(scenario.name, scenario.what, traffic.records, rounds);
+    measure(scenario.name, scenario.what, traffic.records, options);
   }
   if (!only.empty()) return 0;
   fmt::print("\nmemory, each connection with one request served and one in flight\n");
