@@ -156,20 +156,17 @@ Parts Ledger::worked(const Work& work, const ThreadWork& thread, const Parts& th
   return since;
 }
 
-// `length` of a thread's time, in which it did `own` for the connection; `now` and `then` are its
-// sums.
-Parts Ledger::share(
-    const Work& work, const Parts& own, const Parts& then, const Parts& now, Ns length) {
-  Parts parts = own;
-  Ns rest = length - parts.trim(length);
-  const auto since = [&](Part part) { return now[part] > then[part] ? now[part] - then[part] : 0; };
-  const Ns idle = std::min(rest, since(Part::Poll));
+// Of the last `length` of the thread's time it did `own` for the connection: with what else it did
+// since then, that adds up to `length`.
+void Ledger::fill_up(Parts& own, const Work& work, const NobodysTime& now, Ns length) {
+  Ns rest = length - own.trim(length);
+  const auto grown = [](Ns from, Ns to) { return to > from ? to - from : 0; };
+  const Ns idle = std::min(rest, grown(work.then.poll, now.poll));
   rest -= idle;
-  const Ns unseen = std::min(rest, since(Part::Unattributed));
-  parts[poll_part(work)] += idle;
-  parts[Part::Unattributed] += unseen;
-  parts[Part::OtherRequests] += rest - unseen;
-  return parts;
+  const Ns unseen = std::min(rest, grown(work.then.unattributed, now.unattributed));
+  own[poll_part(work)] += idle;
+  own[Part::Unattributed] += unseen;
+  own[Part::OtherRequests] += rest - unseen;
 }
 
 // A thread made a call for the connection whose last call another one had made, and nothing told of
@@ -181,7 +178,8 @@ Parts Ledger::from_elsewhere(Work& work, ThreadWork& thread, Ns at) {
   if (const ThreadWork* before = threads_.find(work.tid)) {
     const ThreadTime& time = before->time;
     left = std::clamp(time.last(), work.upto, at);
-    parts = share(work, work.own, work.then, time.sums(), left - work.upto);
+    parts = work.own;
+    fill_up(parts, work, NobodysTime::of(time.sums()), left - work.upto);
   }
   const Ns taken = std::clamp(thread.free_since, left, at);
   if (stays_) work.stays.add(work.tid, work.upto, left);
@@ -202,36 +200,45 @@ Parts Ledger::from_elsewhere(Work& work, ThreadWork& thread, Ns at) {
   return parts;
 }
 
-void Ledger::advance(Work& work, ThreadWork& thread, Ns at) {
-  if (at > work.upto) {
-    Parts parts;
-    const Handed* handed = thread.handed.find(work);
-    if (handed != nullptr && handed->at >= work.upto && handed->at <= at) {
-      parts = handed->time - work.account.time;
-      parts += worked(work, thread, handed->sums, handed->at);
-      if (stays_) work.stays.add(handed->hops, work.upto, at);
-    } else if (work.tid == thread.tid) {
-      if (stays_) work.stays.add(thread.tid, work.upto, at);
-      parts = share(work, work.own, work.then, thread.time.sums(), at - work.upto);
-      if (parts[Part::Unattributed] > 0) work.gap = Gap::Lost;
-    } else {
-      parts = from_elsewhere(work, thread, at);
-    }
-    const Ns length = at - work.upto;
-    if (const Ns missing = length - parts.trim(length); missing > 0) {
-      parts[Part::Unattributed] += missing;
-      if (work.gap == Gap::None) work.gap = Gap::HandOff;
-    }
-    work.account.time += parts;
+// The connection's time went on in another thread than that of its last call.
+void Ledger::advance_handed(Work& work, ThreadWork& thread, const Handed* handed, Ns at) {
+  Parts parts;
+  if (handed != nullptr) {
+    parts = handed->time - work.account.time;
+    parts += worked(work, thread, handed->sums, handed->at);
+    if (stays_) work.stays.add(handed->hops, work.upto, at);
+  } else {
+    parts = from_elsewhere(work, thread, at);
   }
-  if (Handed* handed = thread.handed.find(work)) thread.handed.remove(*handed);
+  const Ns length = at - work.upto;
+  if (const Ns missing = length - parts.trim(length); missing > 0) {
+    parts[Part::Unattributed] += missing;
+    if (work.gap == Gap::None) work.gap = Gap::HandOff;
+  }
+  work.account.time += parts;
+}
+
+void Ledger::advance(Work& work, ThreadWork& thread, Ns at) {
+  Handed* handed = thread.handed.find(work);
+  if (at > work.upto) {
+    const bool was_handed = handed != nullptr && handed->at >= work.upto && handed->at <= at;
+    if (was_handed || work.tid != thread.tid) {
+      advance_handed(work, thread, was_handed ? handed : nullptr, at);
+    } else {
+      if (stays_) work.stays.add(thread.tid, work.upto, at);
+      fill_up(work.own, work, NobodysTime::of(thread.time.sums()), at - work.upto);
+      if (work.own[Part::Unattributed] > 0) work.gap = Gap::Lost;
+      work.account.time += work.own;
+    }
+  }
+  if (handed != nullptr) thread.handed.remove(*handed);
   work.downstream_open -= std::min(work.downstream_open, work.downstream_ended);
   work.downstream_ended = 0;
   work.tid = thread.tid;
   keep_at(work, thread.tid);
   work.upto = std::max(work.upto, at);
   work.own = {};
-  work.then = thread.time.sums();
+  work.then = NobodysTime::of(thread.time.sums());
 }
 
 void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
@@ -264,7 +271,7 @@ void Ledger::on_call(Work& work, std::uint32_t tid, Ns at, bool begins) {
     keep_at(*served, tid);
     served->upto = at;
     served->own = {};
-    served->then = t.time.sums();
+    served->then = NobodysTime::of(t.time.sums());
     on_next_request(*served);
     return;
   }

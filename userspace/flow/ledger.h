@@ -97,9 +97,9 @@ class Ledger {
                                                     Ns at);
   static Part poll_part(const Work& work);
   static Parts worked(const Work& work, const ThreadWork& thread, const Parts& then, Ns from);
-  static Parts share(
-      const Work& work, const Parts& own, const Parts& then, const Parts& now, Ns length);
+  static void fill_up(Parts& own, const Work& work, const NobodysTime& now, Ns length);
   void advance(Work& work, ThreadWork& thread, Ns at);
+  void advance_handed(Work& work, ThreadWork& thread, const Handed* handed, Ns at);
   Parts from_elsewhere(Work& work, ThreadWork& thread, Ns at);
   void serve(Work& work, std::uint64_t owner, Ns at);
   [[nodiscard]] Work* served_of(const Work& work) const;

@@ -21,9 +21,9 @@ std::optional<Parts> Ledger::time_at(const Work& work, const ThreadWork& thread,
     later[stretch.part] = stretch.end - std::max(stretch.begin, at);
     own -= later;
   });
-  Parts time = work.account.time;
-  time += share(work, own, work.then, *sums, at - work.upto);
-  return time;
+  fill_up(own, work, NobodysTime::of(*sums), at - work.upto);
+  own += work.account.time;
+  return own;
 }
 
 // For whom the thread works, as far as it can be known before its next call.

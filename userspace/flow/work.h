@@ -23,6 +23,14 @@ struct LongestDownstream {
   std::string_view protocol;
 };
 
+/// What a thread's sums have of the parts that are not spent for any one connection.
+struct NobodysTime {
+  Ns poll = 0;
+  Ns unattributed = 0;
+
+  static NobodysTime of(const Parts& sums) { return {sums[Part::Poll], sums[Part::Unattributed]}; }
+};
+
 struct Work {
   std::uint64_t conn_id = 0;
   Role role = Role::Unknown;
@@ -35,7 +43,7 @@ struct Work {
   std::uint32_t kept_at = 0;     // where the Ledger counts it as outstanding
   Ns upto = 0;
   Parts own;                          // of that thread, for this connection, since then
-  Parts then;                         // sums of that thread, then
+  NobodysTime then;                   // of that thread, then
   bool receiving = false;             // its client has not sent all of a request
   bool sending = false;               // its client has to take some bytes first
   std::uint64_t number = 0;           // of its oldest request that is outstanding
