@@ -97,6 +97,7 @@ void Conn::admit_mistake() {
 }
 
 void Conn::apply(ParseOutput& out) {
+  if (out.messages.empty()) return;
   const bool followed =
       assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
   bool tunnel = false;

@@ -22,9 +22,14 @@ bool is_anybodys(Part part) {
 
 }  // namespace
 
+Work* Ledger::find(std::uint64_t conn_id) const {
+  if (found_ == nullptr || found_->conn_id != conn_id) found_ = find_(conn_id);
+  return found_;
+}
+
 Work* Ledger::active(std::uint64_t conn_id) const {
   if (conn_id == kNobody || conn_id == kUndecided) return nullptr;
-  Work* work = find_(conn_id);
+  Work* work = find(conn_id);
   return work != nullptr && work->active ? work : nullptr;
 }
 
@@ -97,7 +102,7 @@ std::optional<Part> Ledger::woke_up(ThreadWork& t, const tw_ev_off_cpu& off) {
   bool idle = is_new;
   bool by_futex = false;
   if (!is_new) {
-    const Work* peer = off.file == TW_FILE_SOCKET ? find_(off.object) : nullptr;
+    const Work* peer = off.file == TW_FILE_SOCKET ? find(off.object) : nullptr;
     const Part part = wait_class(off, peer != nullptr ? std::optional(peer->role) : std::nullopt);
     class_of_sleep = part;
     if (part == Part::Poll || part == Part::Client) t.failed_calls = 0;  // for nobody

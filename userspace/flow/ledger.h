@@ -77,6 +77,7 @@ class Ledger {
     Ns at = 0;
   };
 
+  Work* find(std::uint64_t conn_id) const;
   Work* active(std::uint64_t conn_id) const;
   void own(ThreadWork& thread, std::uint64_t owner) const;
   [[nodiscard]] Work* served_by(const ThreadWork& thread) const;
@@ -110,6 +111,7 @@ class Ledger {
   void end_unanswered(std::uint64_t served, std::uint32_t generation);
 
   Finder find_;
+  mutable Work* found_ = nullptr;  // asked for: what is done is nearly always for the same one
   bool enabled_ = false;
   bool stays_ = false;
   ThreadTable threads_;

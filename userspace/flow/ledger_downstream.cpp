@@ -62,13 +62,13 @@ void Ledger::release(Work& work, bool answered) {
   const std::uint64_t owner = std::exchange(work.serves, kNobody);
   if (!std::exchange(work.counted, false)) return;
   if (!answered) return end_unanswered(owner, work.serves_generation);
-  Work* served = find_(owner);
+  Work* served = find(owner);
   if (served == nullptr || served->generation != work.serves_generation) return;
   if (served->downstream_open > 0) --served->downstream_open;
 }
 
 void Ledger::end_unanswered(std::uint64_t served, std::uint32_t generation) {
-  Work* work = find_(served);
+  Work* work = find(served);
   if (work != nullptr && work->generation == generation) ++work->downstream_ended;
 }
 
@@ -130,6 +130,7 @@ void Ledger::on_conn_end(Work& work) {
   release(work, false);
   work.active = false;
   keep_at(work, 0);
+  found_ = nullptr;
 }
 
 }  // namespace tailwhy

@@ -16,8 +16,7 @@ const ThreadWork* ThreadTable::find(std::uint32_t tid) const {
   return found == threads_.end() ? nullptr : &found->second;
 }
 
-ThreadWork& ThreadTable::get(std::uint32_t tid) {
-  if (ThreadWork* known = find(tid)) return *known;
+ThreadWork& ThreadTable::add(std::uint32_t tid) {
   if (threads_.size() >= kMost) {
     threads_.erase(threads_.begin());
     ++forgotten_;

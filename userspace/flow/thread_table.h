@@ -20,7 +20,10 @@ class ThreadTable {
     return last_ != nullptr && last_->tid == tid ? last_ : look_up(tid);
   }
   [[nodiscard]] const ThreadWork* find(std::uint32_t tid) const;
-  ThreadWork& get(std::uint32_t tid);
+  ThreadWork& get(std::uint32_t tid) {
+    ThreadWork* known = find(tid);
+    return known != nullptr ? *known : add(tid);
+  }
   void forget(std::uint32_t tid);
 
   /// Since the beginning, for want of space.
@@ -28,6 +31,7 @@ class ThreadTable {
 
  private:
   ThreadWork* look_up(std::uint32_t tid);
+  ThreadWork& add(std::uint32_t tid);
 
   std::unordered_map<std::uint32_t, ThreadWork> threads_;
   ThreadWork* last_ = nullptr;  // asked for: records come in runs of one thread
