@@ -30,6 +30,18 @@ void sort_rows(std::vector<RouteStats>& rows) {
 
 }  // namespace
 
+// Asked of every request, and nearly always of texts that are empty or the very same: not worth a
+// call then.
+bool RouteTable::KeyView::operator==(const KeyView& other) const {
+  const auto same = [](std::string_view a, std::string_view b) {
+    return a.size() == b.size() && (a.empty() || a.data() == b.data() || a == b);
+  };
+  return status == other.status && role == other.role && family == other.family &&
+         open_ended == other.open_ended && same(protocol, other.protocol) &&
+         same(method, other.method) && same(route, other.route) &&
+         same(status_text, other.status_text);
+}
+
 std::size_t RouteTable::KeyHash::operator()(const KeyView& key) const noexcept {
   constexpr std::size_t kOdd = 0x9E3779B97F4A7C15;
   const std::hash<std::string_view> hash;

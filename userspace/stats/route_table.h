@@ -52,7 +52,7 @@ class RouteTable {
     ProtocolFamily family = ProtocolFamily::Unknown;
     bool open_ended = false;
     std::string_view status_text{};
-    bool operator==(const KeyView&) const = default;
+    bool operator==(const KeyView& other) const;
   };
   // ... and as a row keeps it. Protocol names are static text.
   struct Key {
