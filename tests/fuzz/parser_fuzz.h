@@ -116,7 +116,6 @@ class Checker {
         over_ = true;
         break;
       case Kind::Switch:
-        require(m.next != nullptr);
         over_ = true;
         break;
       case Kind::Mistaken:

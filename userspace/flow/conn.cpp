@@ -134,7 +134,12 @@ void Conn::apply(ParseOutput& out) {
     admit_mistake();
     fed_again_from_ = 0;
   } else if (next != nullptr) {
-    use(next->next);
+    if (next->next != nullptr) {
+      use(next->next);
+    } else {
+      mistakes_ = kMostMistakes;
+      use_unknown();
+    }
     fed_again_from_ = next->offset;
   }
   out.messages.clear();

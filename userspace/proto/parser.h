@@ -75,7 +75,7 @@ struct Message {
   std::uint64_t stream_id = 0;
   // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire.
   std::uint64_t size = 0;
-  const ParserSpec* next = nullptr;  // of Switch
+  const ParserSpec* next = nullptr;  // of Switch; null: nobody can read what follows
   RequestHead request;
   ResponseHead response;
 };

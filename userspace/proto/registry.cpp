@@ -3,6 +3,7 @@
 #include "proto/http1.h"
 #include "proto/kafka.h"
 #include "proto/parser.h"
+#include "proto/postgres.h"
 
 namespace tailwhy {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 constexpr const ParserSpec* kParsers[] = {
     &kHttp1,
     &kKafka,
+    &kPostgreSql,
 };
 
 }  // namespace

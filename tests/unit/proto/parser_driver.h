@@ -77,7 +77,8 @@ inline std::string describe(const Message& m) {
     case Kind::Tunnel:
       return fmt::format("tunnel {}", m.offset);
     case Kind::Switch:
-      return fmt::format("switch to {} at {}{}", m.next->name, m.offset, stream);
+      return fmt::format("switch to {} at {}{}", m.next == nullptr ? "unknown" : m.next->name,
+                         m.offset, stream);
     case Kind::Mistaken:
       return fmt::format("{} mistaken {}", m.side == Side::Request ? "request" : "response",
                          m.offset);

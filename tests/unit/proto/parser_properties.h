@@ -78,11 +78,12 @@ inline void check_masked(const ParserSpec& spec,
   }
 }
 
-/// Of gaps at each byte and of many lengths: no head is told that was not said, and the exchange
-/// `next`, a request and its answer, is told as if nothing had been.
+/// Of gaps at each byte and of many lengths: no head is told that was not said, but those of
+/// `unknown`, and the exchange `next`, a request and its answer, is told as if nothing had been.
 inline void check_every_gap(const ParserSpec& spec,
                             const std::vector<Turn>& turns,
-                            const std::vector<Turn>& next) {
+                            const std::vector<Turn>& next,
+                            const Lines& unknown = {}) {
   const auto heads = [](const Lines& lines) {
     std::set<std::string> found;
     std::copy_if(lines.begin(), lines.end(), std::inserter(found, found.end()),
@@ -100,7 +101,8 @@ inline void check_every_gap(const ParserSpec& spec,
     }
     return lines;
   };
-  const std::set<std::string> said = heads(lines_of(spec, turns));
+  std::set<std::string> said = heads(lines_of(spec, turns));
+  said.insert(unknown.begin(), unknown.end());
   const Lines expected = without_offsets(lines_of(spec, next));
   for (std::size_t gap_turn = 0; gap_turn < turns.size(); ++gap_turn) {
     const std::string_view text = turns[gap_turn].bytes;
@@ -124,6 +126,9 @@ inline void check_every_gap(const ParserSpec& spec,
         const Lines after = without_offsets(driver.take());
         const std::set<std::string> told = heads(damaged);
         const bool invented = !std::includes(said.begin(), said.end(), told.begin(), told.end());
+        // Who takes his guess back is asked no more: the next turn gets a parser of its own.
+        const bool over = !damaged.empty() && damaged.back().find("mistaken") != std::string::npos;
+        if (over && !invented && after.empty()) continue;
         if (!invented && after.size() >= expected.size() &&
             std::equal(expected.rbegin(), expected.rend(), after.rbegin())) {
           continue;
