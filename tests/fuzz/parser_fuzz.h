@@ -1,21 +1,31 @@
-// Any calls with any bytes to an HTTP/1 parser: boundaries must alternate and grow, secrets must
-// lie in what was fed, where bytes are cut must not matter, and what a recording keeps must replay
-// to the same messages.
-#include "http1_script.h"
-#include "proto/http1.h"
-#include "proto/http1_parser.h"
+// Any calls with any bytes to a parser: boundaries must alternate and grow, secrets must lie in
+// what was fed, where bytes are cut must not matter, and what a recording keeps must replay to the
+// same messages.
+#pragma once
+
+#include "parser_script.h"
+#include "proto/parser.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
-using namespace tailwhy;
-using namespace tailwhy::test;
+namespace tailwhy::test {
 
-namespace {
+/// What holds of one protocol and not of all.
+struct FuzzTraits {
+  bool every_request_has_a_head = false;
+};
 
-void require(bool holds) {
+namespace fuzz {
+
+inline void require(bool holds) {
   if (!holds) __builtin_trap();
 }
 

@@ -39,7 +39,7 @@ void FrameReader::jump(std::uint64_t offset) {
 }
 
 bool FrameReader::would_lose(std::uint64_t offset, std::uint64_t size) const {
-  if (lost_ || size == 0) return false;
+  if (lost_ || finished_ || size == 0) return false;
   if (in_body_) return offset + size > end_;
   // A header that came whole has told where its frame ends.
   return held_.size() < spec_->header_size || offset + size > end_;
@@ -70,7 +70,7 @@ std::size_t FrameReader::read_head(std::uint64_t offset,
     const auto size = spec_->frame_size(std::span(header).first(spec_->header_size));
     if (!size || *size < spec_->header_size || *size > kMostFrame) {
       lose(begin_, out);
-      return 0;
+      return spec_->header_size - before;  // that it cannot be is read from these, so they stay
     }
     end_ = begin_ + *size;
     want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, want + spec_->prefix_size));
@@ -102,7 +102,7 @@ std::size_t FrameReader::read_head(std::uint64_t offset,
 
 void FrameReader::feed(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out) {
   std::size_t at = 0;
-  while (at < bytes.size() && !lost_) {
+  while (at < bytes.size() && !lost_ && !finished_) {
     if (!in_body_) at += read_head(offset, bytes, at, out);
     if (!in_body_) continue;  // lost, or the header goes on in the next bytes
     const std::uint64_t rest = end_ - (offset + at);
@@ -117,7 +117,7 @@ void FrameReader::feed(std::uint64_t offset, std::span<const std::byte> bytes, P
 }
 
 void FrameReader::skip(std::uint64_t offset, std::uint64_t size, ParseOutput& out) {
-  if (lost_ || size == 0) return;
+  if (lost_ || finished_ || size == 0) return;
   if (!in_body_) {
     // The header may be known and only the prefix cut: then the frame's end is known, too.
     if (held_.size() < spec_->header_size) return lose(held_.empty() ? offset : begin_, out);

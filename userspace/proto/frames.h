@@ -57,10 +57,11 @@ class FrameReader {
   FrameReader(Side side, const FrameSpec& spec, FrameHandler& handler)
       : side_(side), spec_(&spec), handler_(handler) {}
 
-  /// Parser::feed, skip and turn of this side.
+  /// Parser::feed, skip, turn and finish of this side.
   void feed(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   void skip(std::uint64_t offset, std::uint64_t size, ParseOutput& out);
   void turn(std::uint64_t offset);
+  void finish() { finished_ = true; }
 
   /// From the next frame on, another kind of frames. Only where no frame has begun: from
   /// on_frame_end(), or before anything was fed. `spec` must outlive the reader.
@@ -91,6 +92,7 @@ class FrameReader {
   std::uint64_t end_ = 0;          // of the frame that was told
   bool in_body_ = false;
   bool lost_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace tailwhy

@@ -228,7 +228,9 @@ class KafkaParser final : public Parser, private FrameHandler {
             ParseOutput& out) override {
     if (!mistaken_) reader(side).skip(offset, size, out);
   }
-  void finish(Side /*side*/, std::uint64_t /*offset*/, ParseOutput& /*out*/) override {}
+  void finish(Side side, std::uint64_t /*offset*/, ParseOutput& /*out*/) override {
+    reader(side).finish();
+  }
   void turn(Side side, std::uint64_t offset, ParseOutput& /*out*/) override {
     reader(side).turn(offset);
   }

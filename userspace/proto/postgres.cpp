@@ -147,10 +147,7 @@ class Statements {
 SqlSummary summary_of(std::string_view text, bool cut) {
   const CString statement = c_string(text);
   const bool whole = statement.size > statement.text.size();
-  const std::size_t end = whole ? statement.text.size() : statement.text.find_last_of(" \t\r\n");
-  SqlSummary summary = summarise_sql(statement.text.substr(0, std::min(end, statement.text.size())),
-                                     SqlDialect::PostgreSql);
-  if (!whole && end == std::string_view::npos) summary = {};
+  SqlSummary summary = summarise_sql(statement.text, SqlDialect::PostgreSql, whole);
   if (cut) summary.text.clear();
   return summary;
 }
@@ -186,7 +183,9 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
     }
     reader(side).skip(offset, size, out);
   }
-  void finish(Side /*side*/, std::uint64_t /*offset*/, ParseOutput& /*out*/) override {}
+  void finish(Side side, std::uint64_t /*offset*/, ParseOutput& /*out*/) override {
+    reader(side).finish();
+  }
   void turn(Side side, std::uint64_t offset, ParseOutput& /*out*/) override {
     if (side == Side::Request && responses_.lost()) expected_.clear();  // all of it was answered
     reader(side).turn(offset);

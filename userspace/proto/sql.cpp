@@ -69,6 +69,8 @@ class Scanner {
     base_ = base;
   }
 
+  [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
+
   Token next() {
     const bool mysql = dialect_ == SqlDialect::MySql;
     while (at_ < text_.size()) {
@@ -302,11 +304,13 @@ class Summary {
 
 }  // namespace
 
-SqlSummary summarise_sql(std::string_view text, SqlDialect dialect) {
+SqlSummary summarise_sql(std::string_view text, SqlDialect dialect, bool whole) {
   Scanner scanner(text, dialect);
   Summary summary;
-  for (Token token = scanner.next(); token.kind != Token::Kind::End; token = scanner.next())
+  for (Token token = scanner.next(); token.kind != Token::Kind::End; token = scanner.next()) {
+    if (!whole && scanner.at_end()) break;
     summary.take(token);
+  }
   return summary.done();
 }
 

@@ -23,8 +23,11 @@ struct SqlSummary {
   Route text;        ///< "SELECT users orders"; the operation alone where no table is named
 };
 
-/// `text` may be cut anywhere: what is there counts.
-[[nodiscard]] SqlSummary summarise_sql(std::string_view text, SqlDialect dialect);
+/// `whole`: false if `text` goes on: then a word at its end does not count, which may be half of
+/// one.
+[[nodiscard]] SqlSummary summarise_sql(std::string_view text,
+                                       SqlDialect dialect,
+                                       bool whole = true);
 
 /// Adds what of `text` a recording must not hold: contents of strings and comments, numbers but for
 /// their first digits. What is said of a byte depends only on those before it, and with them hidden

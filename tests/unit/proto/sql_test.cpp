@@ -70,6 +70,15 @@ TEST_CASE("sql: commands and tables", "[proto][sql]") {
   CHECK(my("INSERT IGNORE INTO t VALUES (1)") == "INSERT t");
 }
 
+TEST_CASE("sql: of a statement that goes on, the last word may be half of one", "[proto][sql]") {
+  const auto cut = [](std::string_view sql) {
+    return std::string(summarise_sql(sql, SqlDialect::PostgreSql, false).text.view());
+  };
+  CHECK(cut("SELECT * FROM users") == "SELECT");
+  CHECK(cut("SELECT * FROM users ") == "SELECT users");
+  CHECK(cut("SEL") == "");
+}
+
 TEST_CASE("sql: what is not plain is no table", "[proto][sql]") {
   CHECK(summary("SELECT * FROM \"a b\", \"x'y\", \"1\"") == "SELECT");
   CHECK(summary("SELECT * FROM generate_series(1, 10)") == "SELECT generate_series");
