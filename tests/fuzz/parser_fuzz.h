@@ -37,6 +37,7 @@ struct Seen {
   std::uint64_t offset;
   std::uint64_t stream_id;
   std::uint64_t size;
+  Failure failure;
   std::string text;
   bool operator==(const Seen&) const = default;
 };
@@ -50,7 +51,7 @@ inline bool printable_line(std::string_view text) {
 }
 
 inline Seen seen(const Message& m, const FuzzTraits& traits) {
-  Seen s{m.kind, m.side, m.end_rule, m.offset, m.stream_id, m.size, {}};
+  Seen s{m.kind, m.side, m.end_rule, m.offset, m.stream_id, m.size, m.failure, {}};
   if (m.kind == Message::Kind::RequestHead) {
     require(!traits.every_request_has_a_head || !m.request.method.empty());
     require(printable(m.request.method.view()));
@@ -91,7 +92,7 @@ class Checker {
     require(m.side == side);
     require(!over_);
     const bool response = side == Side::Response;
-    require(!finished_[response] || m.end_rule == EndRule::Close);
+    require(!finished_[response] || m.end_rule == EndRule::Close || m.kind == Kind::Abandoned);
     require(m.offset >= last_[response] && m.offset <= limit);
     last_[response] = m.offset;
     SideChecks& s = streams_[m.stream_id][response];
@@ -114,13 +115,18 @@ class Checker {
         break;
       case Kind::RequestEnd:
       case Kind::ResponseEnd:
-        require(s.open && (s.head || !traits_.every_request_has_a_head));
+        // a stream may be given up before it has a response
+        require(s.open || m.failure != Failure::None);
+        require(s.head || !traits_.every_request_has_a_head);
         s.open = false;
         break;
-      case Kind::Lost:
-        for (auto& [id, sides] : streams_)
-          sides[response].open = false;
+      case Kind::Lost:  // other streams than 0 are known by their ids afterwards
+        streams_[0][response].open = false;
         break;
+      case Kind::Abandoned:
+        require(m.stream_id != 0);
+        streams_.erase(m.stream_id);
+        return;
       case Kind::Tunnel:
         require(!s.open);
         over_ = true;

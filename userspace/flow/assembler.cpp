@@ -245,11 +245,14 @@ void Assembler::on_ack(std::uint64_t offset, Ns at) {
 
 void Assembler::on_lost(Side side, Ns at) {
   if (side == Side::Request) {
+    outstanding_.for_each([](Exchange& exchange) {
+      if (exchange.stream_id != 0 && !exchange.request_ended) exchange.request.incomplete = true;
+    });
     Exchange* last = outstanding_.youngest();
-    if (last == nullptr) return;
+    if (last == nullptr || last->stream_id != 0) return;
     // It goes on until the answer begins, or the next request.
     last->request.incomplete = true;
-    if (last->stream_id == 0) last->request_lost = true;
+    last->request_lost = true;
     return;
   }
   response_lost_ = true;
@@ -343,6 +346,10 @@ bool Assembler::apply(const std::vector<Message>& messages,
         break;
       case Message::Kind::ResponseEnd:
         if (Exchange* exchange = answering(message.stream_id)) {
+          if (message.failure != Failure::None) {
+            give_up(*exchange, message, responses);
+            break;
+          }
           if (!exchange->response_begun) begin_response(*exchange, message.offset, responses);
           end_response(*exchange, message.offset, message.end_rule, responses);
           if (message.stream_id != 0) {
@@ -357,6 +364,13 @@ bool Assembler::apply(const std::vector<Message>& messages,
         on_lost(message.side, responses.current().at_ns);
         ended = true;
         break;
+      case Message::Kind::Abandoned:
+        if (Exchange* exchange = outstanding_.of_stream(message.stream_id)) {
+          exchange->request.incomplete = true;
+          emit(*exchange, Outcome::Unmatched, Failure::None);
+          remove_stream(*exchange);
+        }
+        break;
       case Message::Kind::Mistaken:
         disown_protocol();
         break;
@@ -369,6 +383,20 @@ bool Assembler::apply(const std::vector<Message>& messages,
   }
   if (ended) emit_ended();
   return true;
+}
+
+// A stream that one side gave up, with as much of an answer as had come.
+void Assembler::give_up(Exchange& exchange, const Message& message, const Stream& responses) {
+  const bool answered = exchange.response_begun;
+  if (answered) {
+    end_response(exchange, message.offset, message.end_rule, responses);
+    exchange.request.response_bytes = message.size;
+    exchange.request.incomplete = true;
+  }
+  const bool open_ended = exchange.request.open_ended && answered;
+  emit(exchange, answered ? Outcome::Matched : Outcome::Unmatched,
+       open_ended ? Failure::None : message.failure);
+  remove_stream(exchange);
 }
 
 // The oldest request is answered as a stream of the protocol that follows (RFC 7540 3.2).

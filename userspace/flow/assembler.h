@@ -122,6 +122,7 @@ class Assembler {
   void emit_unacked(std::size_t most);
   void remove(std::size_t index);
   void remove_stream(Exchange& exchange);
+  void give_up(Exchange& exchange, const Message& message, const Stream& responses);
   void move_to_stream(std::uint64_t stream_id);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 

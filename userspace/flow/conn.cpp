@@ -68,12 +68,12 @@ void Conn::find_place(Side side, std::uint64_t offset) {
   from.reset();
 }
 
-void Conn::use(const ParserSpec* spec) {
+void Conn::use(const ParserSpec* spec, bool from_its_beginning) {
   protocol_ = spec;
   parser_ = spec->make();
   mode_ = Mode::Parsed;
   assembler_.set_protocol(spec->name, spec->family);
-  if (spec->finds_its_place && first_seen_ != FirstSeen::Opening) {
+  if (spec->finds_its_place && !from_its_beginning) {
     parser_->start_unsynchronised(Side::Request);
     parser_->start_unsynchronised(Side::Response);
   }
@@ -135,7 +135,7 @@ void Conn::apply(ParseOutput& out) {
     fed_again_from_ = 0;
   } else if (next != nullptr) {
     if (next->next != nullptr) {
-      use(next->next);
+      use(next->next, true);
     } else {
       mistakes_ = kMostMistakes;
       use_unknown();
@@ -180,7 +180,7 @@ bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseO
         parser_->turn(Side::Request, offset, out);
         apply(out);
       }
-      use(spec);
+      use(spec, first_seen_ == FirstSeen::Opening && mode_ == Mode::Undecided);
       return true;
     }
     need_more = need_more || confidence == Confidence::NeedMore;
@@ -199,7 +199,7 @@ void Conn::learn_from_answer(std::span<const std::byte> bytes) {
   if (mistakes_ >= kMostMistakes) return;
   for (const ParserSpec* spec : parser_specs()) {
     if (spec->detect(Side::Response, bytes) != Confidence::Yes) continue;
-    use(spec);
+    use(spec, false);
     assembler_.adopt_protocol(stream(Side::Request));
     return;
   }
@@ -208,10 +208,10 @@ void Conn::learn_from_answer(std::span<const std::byte> bytes) {
 // A new connection on which the server speaks first: what it says may tell the protocol.
 void Conn::learn_from_greeting(std::span<const std::byte> bytes) {
   if (mode_ != Mode::Undecided || first_seen_ != FirstSeen::Opening || held_ != nullptr) return;
-  if (pinned_ != nullptr) return use(pinned_);
+  if (pinned_ != nullptr) return use(pinned_, true);
   for (const ParserSpec* spec : parser_specs()) {
     if (!spec->server_speaks_first) continue;
-    if (spec->detect(Side::Response, bytes) == Confidence::Yes) return use(spec);
+    if (spec->detect(Side::Response, bytes) == Confidence::Yes) return use(spec, true);
   }
 }
 

@@ -94,7 +94,7 @@ class Conn {
   void learn_from_answer(std::span<const std::byte> bytes);
   void learn_from_greeting(std::span<const std::byte> bytes);
   bool cut_by_attach(Side side, std::span<const std::byte> bytes) const;
-  void use(const ParserSpec* spec);
+  void use(const ParserSpec* spec, bool from_its_beginning);
   void use_unknown();
   void admit_mistake();
   void apply(ParseOutput& out);

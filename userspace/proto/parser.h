@@ -61,7 +61,8 @@ struct Message {
     // What follows on both sides is another protocol (`next`), whose parser has not seen a byte; on
     // `side` from `offset` on. With a stream_id, the oldest request is answered as that stream.
     Switch,
-    Mistaken,  // these bytes cannot be this protocol: the first guess was wrong
+    Abandoned,  // the stream will not be told of again: how its response ends was not seen
+    Mistaken,   // these bytes cannot be this protocol: the first guess was wrong
   };
   // Not defaulted, so that value-initialisation does not clear 300 bytes of text that is empty.
   Message() {}  // NOLINT(modernize-use-equals-default)
@@ -75,6 +76,8 @@ struct Message {
   std::uint64_t stream_id = 0;
   // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire.
   std::uint64_t size = 0;
+  // Of ResponseEnd with a stream_id: the stream was given up before it was complete, and by whom.
+  Failure failure = Failure::None;
   const ParserSpec* next = nullptr;  // of Switch; null: nobody can read what follows
   RequestHead request;
   ResponseHead response;
@@ -141,6 +144,9 @@ struct ParserSpec {
   // Met in the middle, the parser is told so (start_unsynchronised): for protocols whose turns do
   // not begin with a message. The others begin anew at the turn at which they were detected.
   bool finds_its_place = false;
+  // First bytes of a connection (eight are compared) whose calls hold frames of many exchanges:
+  // more of each is captured. Empty: there are none.
+  std::string_view framed_signature;
 };
 
 // All protocols, in the order in which they are asked (registry.cpp).

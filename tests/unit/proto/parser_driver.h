@@ -71,7 +71,8 @@ inline std::string describe(const Message& m) {
                          verdict, stream);
     }
     case Kind::ResponseEnd:
-      return fmt::format("response end {} {}{}{}", m.offset, to_string(m.end_rule), stream, size);
+      return fmt::format("response end {} {}{}{}{}", m.offset, to_string(m.end_rule), stream, size,
+                         m.failure == Failure::None ? "" : " " + std::string(to_string(m.failure)));
     case Kind::Lost:
       return fmt::format("{} lost {}", m.side == Side::Request ? "request" : "response", m.offset);
     case Kind::Tunnel:
@@ -79,6 +80,8 @@ inline std::string describe(const Message& m) {
     case Kind::Switch:
       return fmt::format("switch to {} at {}{}", m.next == nullptr ? "unknown" : m.next->name,
                          m.offset, stream);
+    case Kind::Abandoned:
+      return fmt::format("abandoned {}{}", m.offset, stream);
     case Kind::Mistaken:
       return fmt::format("{} mistaken {}", m.side == Side::Request ? "request" : "response",
                          m.offset);
