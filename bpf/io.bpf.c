@@ -12,16 +12,22 @@
 
 /* What is captured of every call, however much its turn has given already. */
 #define TW_CALL_CAPTURE 512
+/* Of a call on a connection that speaks in frames: as much as its pieces hold. */
+#define TW_FRAMED_CAPTURE (TW_PIECES_MAX * TW_PAYLOAD_MAX)
 
 /*
  * How much payload this call may give. A turn (the bytes of one direction until the other side
  * speaks) has a budget, so that bodies of any size cost the same; the answer's grows with the size
- * of the question, so that a pipeline's answers are captured whole.
+ * of the question, so that a pipeline's answers are captured whole. Where frames of many exchanges
+ * follow each other, a turn says nothing, and each call has its own budget.
  */
-static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 len)
+static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 len, __u8 *look)
 {
 	__u32 want;
 
+	*look = TW_LOOK_NOT;
+	if (conn->flags & TW_CONN_FRAMED)
+		return len < TW_FRAMED_CAPTURE ? len : TW_FRAMED_CAPTURE;
 	if (conn->turn_dir != dir + 1) {
 		__u8 request_dir = conn->role == TW_ROLE_CLIENT ? TW_DIR_OUT : TW_DIR_IN;
 		__u32 asked = conn->turn_bytes < 4096 ? conn->turn_bytes : 4096;
@@ -30,6 +36,10 @@ static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 
 							: cfg.response_capture_bytes + 16 * asked;
 		conn->turn_bytes = 0;
 		conn->turn_dir = dir + 1;
+		if (dir == request_dir && !(conn->flags & TW_CONN_LOOKED_AT)) {
+			conn->flags |= TW_CONN_LOOKED_AT;
+			*look = TW_LOOK_AT;
+		}
 	}
 	conn->turn_bytes += len;
 	want = conn->turn_capture < len ? conn->turn_capture : len;
@@ -49,12 +59,11 @@ static __always_inline void call_init(struct tw_call *call, struct sock *sk, str
 	call->now_ns = bpf_ktime_get_ns();
 	call->arrived_ns = 0;
 	call->len_bytes = len;
-	call->want_bytes = take_capture(conn, dir, len);
+	call->want_bytes = take_capture(conn, dir, len, &call->look);
 	call->done_bytes = 0;
 	call->dir = dir;
 	call->flags = 0;
 	call->tail_len_bytes = 0;
-	call->_pad = 0;
 	call->tail = 0;
 	call->accepted_ns = tw_conn_first_use(sk, conn, call->now_ns, &call->flags);
 	if (task) {
@@ -142,6 +151,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 		call.flags |= TW_DATA_NO_SPACE;
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
 	tw_payload_send(&call, current, task, false);
+	if (call.look == TW_LOOK_FOUND)
+		conn->flags |= TW_CONN_FRAMED;
 	if (cfg.want_acks)
 		await_ack(sk, conn);
 	return 0;
@@ -267,6 +278,8 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 	}
 	call.offset_bytes = conn->in_bytes - ret;
 	tw_payload_send(&call, current, task, flags & MSG_TRUNC);
+	if (call.look == TW_LOOK_FOUND)
+		conn->flags |= TW_CONN_FRAMED;
 	return 0;
 }
 

@@ -5,6 +5,22 @@
 #include "lib/payload.bpf.h"
 #include "lib/task.bpf.h"
 
+int tw_payload_look(struct tw_call *call, struct tw_cursor *cur)
+{
+	__u64 first = 0;
+
+	if (!call || !cur)
+		return 0;
+	if (cur->left_bytes < sizeof(first) || call->len_bytes < sizeof(first) ||
+	    bpf_probe_read_user(&first, sizeof(first), (void *)cur->base))
+		return 0;
+	for (int i = 0; i < TW_SIGNATURES_MAX; i++) {
+		if (first && first == cfg.framed_signatures[i])
+			call->look = TW_LOOK_FOUND;
+	}
+	return 0;
+}
+
 /* The last bytes of a call of which `rest` bytes were not captured, if one segment holds them. */
 int find_tail(struct tw_call *call, struct tw_cursor *cur, __u32 rest)
 {
@@ -71,6 +87,7 @@ __noinline int cursor_take(struct tw_cursor *cur, __u32 want, __u32 most)
 		__u8 flags = 0;                                                                  \
 		__u32 done = 0;                                                                  \
 		__u32 want;                                                                      \
+		int i;                                                                           \
                                                                                                  \
 		if (!call || !cur)                                                               \
 			return false;                                                            \
@@ -83,7 +100,7 @@ __noinline int cursor_take(struct tw_cursor *cur, __u32 want, __u32 most)
 		}                                                                                \
 		if (want > (want_max))                                                           \
 			want = (want_max);                                                       \
-		for (int i = 0; i < TW_PIECE_ROUNDS && done < want; i++) {                       \
+		for (i = 0; i < TW_PIECE_ROUNDS && done < want; i++) {                           \
 			__u32 len = cursor_take(cur, want - done, (piece_max));                  \
                                                                                                  \
 			if (len == 0 || len > (piece_max) || done > (want_max))                  \
@@ -96,8 +113,8 @@ __noinline int cursor_take(struct tw_cursor *cur, __u32 want, __u32 most)
 		}                                                                                \
 		if (flags & TW_DATA_FAULT)                                                       \
 			tw_count(TW_CNT_PAYLOAD_FAULT);                                          \
-		else if (done == want && call->done_bytes + done < call->want_bytes &&           \
-			 pieces_left)                                                            \
+		else if ((done == want || i == TW_PIECE_ROUNDS) &&                               \
+			 call->done_bytes + done < call->want_bytes && pieces_left)              \
 			flags |= TW_DATA_MORE;                                                   \
 		else if (call->done_bytes + done < call->len_bytes)                              \
 			find_tail(call, cur, call->len_bytes - call->done_bytes - done);         \
@@ -115,10 +132,17 @@ int tw_payload_send_pieces(struct tw_call *call, struct tw_cursor *cur)
 {
 	if (!call || !cur)
 		return 0;
+	/* More than one of the small ones only for calls of more segments than one record takes. */
 	if (call->want_bytes <= 256) {
-		send_small(call, cur, 0);
+		for (__u32 left = TW_PIECES_MAX; left > 0; left--) {
+			if (!send_small(call, cur, left - 1))
+				break;
+		}
 	} else if (call->want_bytes <= 1024) {
-		send_medium(call, cur, 0);
+		for (__u32 left = TW_PIECES_MAX; left > 0; left--) {
+			if (!send_medium(call, cur, left - 1))
+				break;
+		}
 	} else {
 		for (__u32 left = TW_PIECES_MAX; left > 0; left--) {
 			if (!send_large(call, cur, left - 1))

@@ -26,6 +26,9 @@ enum tw_conn_flags {
 		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
 	TW_CONN_UNACKED = 1 << 7, /* want_acks: sent, and not all of it acknowledged */
 	TW_CONN_JOINED = 1 << 8, /* its establishment was not seen */
+	TW_CONN_LOOKED_AT = 1 << 9, /* its first request bytes were compared with the signatures */
+	TW_CONN_FRAMED =
+		1 << 10, /* and had one: what a call holds is not told by whose turn it is */
 };
 
 /*

@@ -12,6 +12,13 @@
 #include "lib/event.bpf.h"
 #include "lib/task.bpf.h"
 
+/* Are the first bytes of the call to be compared with the signatures? */
+enum tw_look {
+	TW_LOOK_NOT,
+	TW_LOOK_AT,
+	TW_LOOK_FOUND, /* they were, and are one */
+};
+
 /* What one call's records have in common. */
 struct tw_call {
 	__u64 conn_id;
@@ -26,11 +33,13 @@ struct tw_call {
 	__u8 dir;
 	__u8 flags;
 	__u8 tail_len_bytes;
-	__u8 _pad;
+	__u8 look; /* enum tw_look */
 	__u64 accepted_ns;
 	__u64 tail; /* TW_TAIL_BYTES of bytes */
 };
 
+/* Once per connection: sets call->look. */
+int tw_payload_look(struct tw_call *call, struct tw_cursor *cur);
 /* The records of a call of any size. A function of its own, verified once. */
 int tw_payload_send_pieces(struct tw_call *call, struct tw_cursor *cur);
 
@@ -148,8 +157,11 @@ static __always_inline void tw_payload_send(struct tw_call *call, struct task_st
 	} else if (no_buffer || !tw_cursor_init(&cur, current, task)) {
 		tw_count(TW_CNT_PAYLOAD_UNREADABLE);
 		tw_send_bare(call, TW_DATA_UNREADABLE);
-	} else if (!tw_send_whole(call, &cur)) {
-		tw_payload_send_pieces(call, &cur);
+	} else {
+		if (call->look)
+			tw_payload_look(call, &cur);
+		if (!tw_send_whole(call, &cur))
+			tw_payload_send_pieces(call, &cur);
 	}
 }
 

@@ -64,6 +64,11 @@ tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uin
   cfg.ring_wake_bytes = config.ring_wake_bytes;
   cfg.request_capture_bytes = config.request_capture_bytes;
   cfg.response_capture_bytes = config.response_capture_bytes;
+  std::size_t at = 0;
+  for (const std::string_view text : config.framed_signatures) {
+    if (at == TW_SIGNATURES_MAX || text.size() < sizeof(cfg.framed_signatures[0])) continue;
+    std::memcpy(&cfg.framed_signatures[at++], text.data(), sizeof(cfg.framed_signatures[0]));
+  }
   cfg.pidns_above = pidns_above;
   cfg.want_payload = config.want_payload;
   cfg.want_accept = plan.accept_seen;

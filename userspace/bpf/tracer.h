@@ -26,6 +26,8 @@ struct TracerConfig {
   std::uint32_t ring_wake_bytes = 512U << 10;
   std::uint32_t request_capture_bytes = 8192;
   std::uint32_t response_capture_bytes = 1024;
+  /// First bytes of connections whose calls hold frames of many exchanges: of these, more is kept.
+  std::vector<std::string_view> framed_signatures;
   bool want_payload = true;
   bool want_stacks = false;  ///< also of what runs, if the plan has the hook for that
 };

@@ -6,8 +6,9 @@
 #include "tailwhy/abi/base.h"
 
 /* Failures of system calls by number and errno; larger numbers are told, and expected by nobody. */
-#define TW_SYSCALLS    512
-#define TW_ERRNO_WORDS 3 /* of 64 bits: errno 0 to 191 */
+#define TW_SYSCALLS	  512
+#define TW_ERRNO_WORDS	  3 /* of 64 bits: errno 0 to 191 */
+#define TW_SIGNATURES_MAX 2
 
 struct tw_config {
 	__u32 ring_wake_bytes; /* wake the reader once for so many; a power of two */
@@ -22,7 +23,9 @@ struct tw_config {
 	__u8 want_acks; /* acknowledgements are told of */
 	__u8 want_stacks; /* stacks are taken where threads go to sleep, and of what runs */
 	__u8 _pad[1];
+	/* First bytes of a connection's requests after which both sides speak in frames; 0: none. */
+	__u64 framed_signatures[TW_SIGNATURES_MAX];
 };
-TW_ABI_SIZE(struct tw_config, 24);
+TW_ABI_SIZE(struct tw_config, 40);
 
 #endif
