@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/terminal.h"
+#include "proto/parser.h"
 #include "sinks/schema.h"
 #include "sinks/terminal.h"
 
@@ -102,6 +103,11 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(o.ring_bytes / 16, 512U << 10U));
   config.tracer.want_payload = o.capture_bytes > 0;
   config.tracer.request_capture_bytes = static_cast<std::uint32_t>(o.capture_bytes);
+  for (const ParserSpec* spec : parser_specs()) {
+    if (!spec->framed_signature.empty()) {
+      config.tracer.framed_signatures.push_back(spec->framed_signature);
+    }
+  }
   config.flow.pins = protocol_pins(o).value();
   config.interval_ns = o.interval_ns;
   config.duration_ns = o.duration_ns;

@@ -12,6 +12,7 @@
 //   side's next turn, and a response there, it ends before that (DirectionReversal).
 // - After Lost, and from the middle of a connection, a side starts again at a turn whose first
 //   bytes look like a message. Bytes after CONNECT wait in silence for its response.
+// - A 101 to a request that wanted to go on in HTTP/2 is a Switch; to any other it is a Tunnel.
 // `want_secrets` must not change during a connection.
 #pragma once
 

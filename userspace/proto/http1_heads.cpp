@@ -10,11 +10,6 @@ constexpr std::uint64_t kLongestMethod = 32;
 constexpr std::string_view kOtherMethod = "_OTHER";
 constexpr std::string_view kStandIn = "POST";  // for methods that llhttp does not know
 
-// Any status but those of interim responses, after which another follows. 0 while not known.
-bool is_final(unsigned status) {
-  return status == 101 || (status >= 200 && status <= 999);
-}
-
 bool request_line_known(const Half& h) {
   return h.http.http_major > 0 || h.http.http_minor > 0;
 }
@@ -34,6 +29,16 @@ std::string_view version_text(const llhttp_t& http) {
 
 }  // namespace
 
+// The answer to the only request, which wanted that, comes in HTTP/2 (RFC 7540, 3.2).
+bool Http1Parser::switches_to_http2(unsigned status) const {
+  return status == 101 && wants_http2_ && outstanding_.size() == 1;
+}
+
+// Any status but those of interim responses, after which another follows. 0 while not known.
+bool Http1Parser::is_final(unsigned status) const {
+  return (status == 101 && !switches_to_http2(status)) || (status >= 200 && status <= 999);
+}
+
 void Http1Parser::begin_message(Input& in, Half& h) {
   if (in.side == Side::Request) {
     if (outstanding_.full()) {
@@ -42,6 +47,7 @@ void Http1Parser::begin_message(Input& in, Half& h) {
     }
     outstanding_.push();
     connect_ = false;
+    wants_http2_ = false;
     emit(Message::Kind::RequestBegin, in.side, in.position(), in.out);
     in.head = &in.fresh.emplace();
   }
@@ -104,6 +110,15 @@ void Http1Parser::end_request_head(Input& in, Half& h) {
 
 void Http1Parser::end_response_head(Input& in, Half& h) {
   const unsigned status = h.http.status_code;
+  if (switches_to_http2(status)) {
+    Message& message = emit(Message::Kind::Switch, in.side, in.position(), in.out);
+    message.next = parser_spec("http2");
+    message.stream_id = 1;
+    for (Half& each : halves_)
+      each.state = State::Done;
+    partial_.reset();
+    return;
+  }
   if (!is_final(status) && status >= 100) {
     h.state = State::Idle;
     return;
@@ -167,6 +182,7 @@ void Http1Parser::emit_request_head(const Half& h,
   request.route = head->route.finish();
   request.trace = head->trace;
   request.request_id = head->request_id;
+  wants_http2_ = head->wants_http2 && !h.other_method;
   expect_answer(h);
 }
 

@@ -76,6 +76,8 @@ class Http1Parser final : public Parser {
 
   static Message& emit(Message::Kind kind, Side side, std::uint64_t offset, ParseOutput& out);
   void emit_request_head(const Half& h, PartialHead* head, std::uint64_t offset, ParseOutput& out);
+  [[nodiscard]] bool is_final(unsigned status) const;
+  [[nodiscard]] bool switches_to_http2(unsigned status) const;
   void begin_response(Half& h, ParseOutput& out);
   void expect_answer(const Half& h);
   void forget_connect();
@@ -91,6 +93,7 @@ class Http1Parser final : public Parser {
   std::array<Half, 2> halves_{};
   Outstanding outstanding_;
   bool connect_ = false;                  // the last outstanding request is CONNECT
+  bool wants_http2_ = false;              // it asks to go on in HTTP/2
   std::unique_ptr<PartialHead> partial_;  // of a request whose head came only in part
 };
 

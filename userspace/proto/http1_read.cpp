@@ -33,7 +33,8 @@ Header header_of(const InlineText<20>& name) {
     case 6:
       return is("expect") ? Header::Allowed : Header::Secret;
     case 7:
-      return is("upgrade") || is("trailer") ? Header::Allowed : Header::Secret;
+      if (is("upgrade")) return Header::Upgrade;
+      return is("trailer") ? Header::Allowed : Header::Secret;
     case 10:
       return is("connection") || is("keep-alive") ? Header::Allowed : Header::Secret;
     case 11:
@@ -64,6 +65,8 @@ void finish_value(Context& c) {
   if (c.cursor.header == Header::TraceParent) {
     c.head->trace = c.head->trace_seen ? TraceContext{} : parse_traceparent(trimmed(value.view()));
     c.head->trace_seen = true;
+  } else if (c.cursor.header == Header::Upgrade) {
+    c.head->wants_http2 = same_name(trimmed(value.view()), "h2c");
   } else if (c.cursor.header == Header::RequestId) {
     c.head->request_id = value.truncated() ? RequestId{} : parse_request_id(trimmed(value.view()));
   }
@@ -112,6 +115,9 @@ int on_header_value(llhttp_t* parser, const char* at, std::size_t size) {
       mask_value(c, at, size);
       break;
     case Header::Allowed:
+      break;
+    case Header::Upgrade:
+      if (c.head != nullptr) c.head->value.append({at, size});
       break;
     case Header::TraceParent:
     case Header::RequestId:

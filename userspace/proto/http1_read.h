@@ -35,11 +35,12 @@ struct PartialHead {
   RequestId request_id;
   InlineText<64> value;  // of a header that we keep
   TargetPart target = TargetPart::Start;
-  bool trace_seen = false;  // a second traceparent makes both invalid
+  bool trace_seen = false;   // a second traceparent makes both invalid
+  bool wants_http2 = false;  // by "Upgrade: h2c"
 };
 
 // What we think of a header, by its name.
-enum class Header : std::uint8_t { Secret, Allowed, TraceParent, RequestId };
+enum class Header : std::uint8_t { Secret, Allowed, Upgrade, TraceParent, RequestId };
 
 // Where one side is within its headers or chunks. Lives as long as the side.
 struct Cursor {

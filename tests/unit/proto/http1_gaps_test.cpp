@@ -258,7 +258,9 @@ TEST_CASE("http1: a skip of nothing is nothing", "[proto][http1][skip]") {
 TEST_CASE("http1: any part of a conversation may be missing", "[proto][http1][skip]") {
   // Wherever the gap is, one exchange later all is as if it had not been.
   for (const Golden& golden : goldens()) {
-    if (golden.expected.back().starts_with("tunnel") || !golden.closes.empty()) continue;
+    const std::string& last = golden.expected.back();
+    if (last.starts_with("tunnel") || last.starts_with("switch") || !golden.closes.empty())
+      continue;
     for (std::size_t which = 0; which < golden.turns.size(); ++which) {
       const std::string& cut_bytes = golden.turns[which].bytes;
       for (std::size_t from = 0; from < cut_bytes.size(); ++from) {

@@ -126,6 +126,13 @@ inline std::vector<Golden> unresolved_goldens() {
        {Side::Response},
        {"request begin @0", "request head GET /chat 1.1", "request end @1 framing",
         "response begin @0", "response head 101", "response end @1 upgrade", "tunnel @1"}},
+      {"upgrade to HTTP/2",
+       {request("|GET /a HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C \r\n"
+                "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n|"),
+        response("|HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n|")},
+       {},
+       {"request begin @0", "request head GET /a 1.1", "request end @1 framing",
+        "switch to http2 at @1 stream 1"}},
       {"upgrade refused",
        {request("|GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n|"),
         response("|HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno|"),
