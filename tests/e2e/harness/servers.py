@@ -174,7 +174,7 @@ class Apache(Nginx):
                      line["id"], line["us"] / 1e6) for line in read_json_lines(self.log)]
 
 
-def apache(t, mpm):
+def apache(t, mpm, http2=False):
     program = t.tool("apache2")
     modules = "/usr/lib/apache2/modules"
     www = t.folder / "www"
@@ -184,6 +184,9 @@ def apache(t, mpm):
     address = f"{LOOPBACK}:{free_port()}"
     config = t.folder / "apache.conf"
     text = APACHE.format(folder=t.folder, mpm=mpm, modules=modules, address=address)
+    if http2:
+        text += (f"LoadModule http2_module {modules}/mod_http2.so\n"
+                 "Protocols h2c http/1.1\nH2Direct on\nH2Upgrade on\n")
     built_in = subprocess.run([program, "-l"], stdout=subprocess.PIPE, text=True, check=True).stdout
     if "mod_logio.c" not in built_in:
         text = f"LoadModule logio_module {modules}/mod_logio.so\n" + text
