@@ -95,6 +95,21 @@ Result<> LiveSession::find_targets() {
   return {};
 }
 
+// Loading takes a while, and nobody was told of the children that were born in it. From now on the
+// kernel side sees births.
+Result<> LiveSession::add_late_targets() {
+  auto selection = select_targets(proc_, *matcher_, getpid());
+  if (!selection) return {};  // they have ended: the run will say so
+  std::vector<std::uint32_t> late;
+  for (Match& match : selection->matches) {
+    const pid_t pid = match.process.id.pid;
+    if (processes_.emplace(pid, std::move(match.process)).second) {
+      late.push_back(static_cast<std::uint32_t>(pid));
+    }
+  }
+  return late.empty() ? Result<>{} : tracer_->add_targets(late);
+}
+
 Result<> LiveSession::attach() {
   KernelFeatures features = detect_features();
   for (const tw_feature feature : config_.disabled_features) {
@@ -104,6 +119,7 @@ Result<> LiveSession::attach() {
                              {.groups = config_.groups, .stacks = config_.tracer.want_stacks});
   if (!tracer) return std::move(tracer).error();
   tracer_.emplace(std::move(*tracer));
+  if (auto added = add_late_targets(); !added) return added;
   for (const PlannedHook& hook : tracer_->plan().hooks) {
     for (const std::string_view program : hook.programs)
       info_.hooks.emplace_back(program);

@@ -87,6 +87,7 @@ class LiveSession final : private SideSource, private EventHandler {
   Result<> start();
   Result<> find_targets();
   Result<> attach();
+  Result<> add_late_targets();
   Result<> start_recording();
   Result<> open_stacks();
   void start_slow_requests();

@@ -119,7 +119,8 @@ def no_secret(t):
     canary = "CANARY0123456789CANARY"
     with t.trace(server.pid) as trace:
         t.run([curl, "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-H", f"authorization: {canary}",
-               "-H", f"x-custom: {canary}", "-d", canary, f"http://{server.address}/small?token={canary}"])
+               "-H", f"x-custom: {canary}", "-d", canary, f"http://{server.address}/small?token={canary}"],
+              check=False)  # nginx refuses a body for a file, and may reset the stream before curl has sent it
         server.wait_lines(1)
     equal("requests matched", 1, trace.counts["matched"])
     check(canary not in str(trace.requests()) + str(trace.summary), "the canary got out")
