@@ -54,7 +54,7 @@ inline Seen seen(const Message& m, const FuzzTraits& traits) {
   Seen s{m.kind, m.side, m.end_rule, m.offset, m.stream_id, m.size, m.failure, {}};
   if (m.kind == Message::Kind::RequestHead) {
     require(!traits.every_request_has_a_head || !m.request.method.empty());
-    require(printable(m.request.method.view()));
+    require(printable_line(m.request.method.view()));
     require(printable_line(m.request.route.view()) && !m.request.route.truncated());
     require(printable(m.request.request_id.view()));
     const auto& id = m.request.trace.trace_id;
@@ -86,7 +86,8 @@ class Checker {
     const Side side =
         m.kind == Kind::RequestBegin || m.kind == Kind::RequestHead || m.kind == Kind::RequestEnd
             ? Side::Request
-        : m.kind == Kind::Lost || m.kind == Kind::Switch || m.kind == Kind::Mistaken
+        : m.kind == Kind::Lost || m.kind == Kind::Switch || m.kind == Kind::Mistaken ||
+                m.kind == Kind::NoAnswer
             ? m.side
             : Side::Response;
     require(m.side == side);
@@ -119,6 +120,9 @@ class Checker {
         require(s.open || m.failure != Failure::None);
         require(s.head || !traits_.every_request_has_a_head);
         s.open = false;
+        break;
+      case Kind::NoAnswer:
+        require(!s.open);
         break;
       case Kind::Lost:  // other streams than 0 are known by their ids afterwards
         streams_[0][response].open = false;

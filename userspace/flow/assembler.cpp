@@ -130,6 +130,7 @@ void Assembler::end_response(Exchange& exchange,
 // contradict each other (an answer before the request) leave less time than that, or none.
 void Assembler::account_for(Exchange& exchange) {
   Request& request = exchange.request;
+  if (exchange.response_ended && !exchange.response_begun) return;  // without an answer no times
   if (facts_.role == Role::Client) {
     if (exchange.response_ended) {
       ledger_.on_answered(work_, facts_.peer, protocol_, request.at.write_last);
@@ -211,7 +212,8 @@ void Assembler::emit_if_ended(Exchange& exchange) {
 
 // At once, or when the peer has its last byte: segments that are sent again until then are its too.
 void Assembler::emit_matched(Exchange& exchange) {
-  if (!want_acks_ || facts_.role == Role::Client || facts_.peer.family == Family::Unix) {
+  const bool acked = want_acks_ && exchange.response_begun && facts_.role != Role::Client;
+  if (!acked || facts_.peer.family == Family::Unix) {
     emit(exchange, Outcome::Matched, Failure::None);
     return;
   }
@@ -360,6 +362,15 @@ bool Assembler::apply(const std::vector<Message>& messages,
           }
         }
         break;
+      case Message::Kind::NoAnswer:
+        if (Exchange* exchange = answering(message.stream_id)) {
+          if (exchange->response_begun) break;
+          exchange->one_way = true;
+          exchange->response_ended = true;
+          ended = true;
+          if (message.stream_id != 0) emit_if_ended(*exchange);
+        }
+        break;
       case Message::Kind::Lost:
         on_lost(message.side, responses.current().at_ns);
         ended = true;
@@ -415,7 +426,7 @@ void Assembler::requests_turn(const Stream& requests, const Stream& responses) {
   response_lost_ = false;
   for (Exchange& exchange : outstanding_.ordered()) {
     if (exchange.request_lost) end_request(exchange, requests.next(), requests);
-    if (!exchange.request_ended) continue;
+    if (!exchange.request_ended || exchange.response_ended) continue;
     if (!exchange.response_begun) begin_response(exchange, responses.next(), responses);
     end_response(exchange, responses.next(), EndRule::DirectionReversal, responses);
   }
@@ -501,14 +512,18 @@ void Assembler::close(Failure failure, const Stream& requests, const Stream& res
   emit_ended();
   emit_unacked(0);
   // Where nothing is known of the protocol, a last message that wants no answer is no failure.
-  const bool one_way = failure == Failure::ClientAbort || failure == Failure::NoResponse;
-  if (one_way && protocol_ == kUnknownProtocol) failure = Failure::None;
+  const bool orderly = failure == Failure::ClientAbort || failure == Failure::NoResponse;
+  if (orderly && protocol_ == kUnknownProtocol) failure = Failure::None;
+  // Answers came of which nobody knows where they end: nothing says that one is missing.
+  const bool lost = response_lost_ && orderly;
+  if (lost) failure = Failure::None;
   outstanding_.for_each([&](Exchange& exchange) {
     end_request(exchange, requests.next(), requests);
     if (exchange.response_ended) {
       emit(exchange, Outcome::Matched, Failure::None);
       return;
     }
+    if (lost) begin_response(exchange, responses.next(), responses);
     const bool answered = exchange.response_begun;
     if (answered) {
       end_response(exchange, responses.next(), EndRule::Close, responses);

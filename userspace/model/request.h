@@ -44,7 +44,9 @@ std::string_view to_string(Failure failure);
 
 // The state of one exchange when it is handed on.
 enum class Outcome : std::uint8_t {
-  Matched,           // request and response were both seen (a failed response is matched too)
+  // Request and response were both seen (a failed response is matched too), or nothing is missing:
+  // of a request that wants no answer and gets none there are no stamps of writing.
+  Matched,
   Unmatched,         // it ended without a response
   InFlightAtAttach,  // its request had come before the attach: counted apart, not measured
 };

@@ -56,6 +56,9 @@ struct Message {
     ResponseBegin,  // offset: first byte of the final response (1xx are not reported as such)
     ResponseHead,   // `response` is set; a later one of the same response (trailers) replaces it
     ResponseEnd,    // offset: one past the last byte; `end_rule` says how it is known
+    // The oldest unanswered request (with a stream_id that one) turned out to get no answer. Of the
+    // response's side.
+    NoAnswer,
     Lost,    // the parser lost its place on `side`: what follows until the next Begin is unknown
     Tunnel,  // no further messages will come: the connection became a tunnel
     // What follows on both sides is another protocol (`next`), whose parser has not seen a byte; on

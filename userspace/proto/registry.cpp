@@ -5,15 +5,13 @@
 #include "proto/kafka.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
+#include "proto/redis.h"
 
 namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1,
-    &kHttp2,
-    &kKafka,
-    &kPostgreSql,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kRedis,
 };
 
 }  // namespace

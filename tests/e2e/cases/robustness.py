@@ -4,13 +4,13 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
 from harness.case import case, check, equal
 from harness.context import wait_until
 from harness.loads import RawClient, load
 from harness.oracles import same_requests
+from harness.secrets import check_no_canary, recorded
 from harness.servers import delay_server, nginx
 
 CANARY = "s3cr3t-canary-7f3a"
@@ -253,10 +253,7 @@ def overload(t):
 def secrets(t):
     """a canary in query, header, cookie, body and password is in no output and no recording"""
     server = delay_server(t)
-    recording = t.folder / "run.tw"
-    record = t.trace(server.pid, log=False, profile=False, checked=False)
-    record.command[1:1] = ["record", "-o", recording]
-    with t.trace(server.pid, "--client-address") as trace, record:
+    with recorded(t, server.pid) as trace:
         client = RawClient(t, server.address)
         for number in range(5):
             client.get(f"/size/10?token={CANARY}", f"Cookie: session={CANARY}",
@@ -264,27 +261,7 @@ def secrets(t):
                        f"x-request-id: visible-{number}", f"Content-Length: {len(CANARY) + 9}",
                        method="POST", body=f"password={CANARY}".encode()).response()
     equal("requests", 5, trace.counts["matched"])
-    check("visible-3" in trace.log_file.read_text(), "x-request-id is not in the log")
-    text = t.tailwhy("report", recording, "--format", "jsonl", "--log-requests", "all").stdout
-    check('"visible-3"' in text, "the recording has no request")
-    for what, data in (("log", trace.log_file.read_bytes()), ("report", text.encode()),
-                       ("summary", trace.summary_file.read_bytes()),
-                       ("recording", unpacked(t, recording)), ("stderr", trace.process.err.read_bytes())):
-        check(CANARY.encode() not in data, f"the canary is in the {what}")
-
-
-def unpacked(t, recording):
-    """The file and whatever zstd finds in it."""
-    zstd = t.tool("zstd")
-    data = recording.read_bytes()
-    found = [data]
-    at = data.find(b"\x28\xb5\x2f\xfd")
-    while at >= 0:
-        done = subprocess.run([zstd, "-dcqf"], input=data[at:], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=False)
-        found.append(done.stdout)
-        at = data.find(b"\x28\xb5\x2f\xfd", at + 4)
-    return b"".join(found)
+    check_no_canary(t, trace, CANARY, "visible-3")
 
 
 @case()

@@ -50,11 +50,11 @@ def h2load(t, address, path, requests, clients, threads=1, streams=1, h2=False):
     return [row for row in rows if len(row) == 3]
 
 
-def redis_benchmark(t, server, requests, clients, tests="set,get"):
+def redis_benchmark(t, server, requests, clients, tests="set,get", pipeline=1):
     program = t.tool("redis-benchmark")
     where = (["-s", server.address[5:]] if server.address.startswith("unix:")
              else ["-p", server.port])
-    t.run([program, *where, "-n", requests, "-c", clients, "-P", 1, "-t", tests, "-q"])
+    t.run([program, *where, "-n", requests, "-c", clients, "-P", pipeline, "-t", tests, "-q"])
 
 
 class RawClient:

@@ -219,14 +219,20 @@ class Redis(Server):
         head, _, body = reply.partition(b"\r\n")
         return len(body) >= int(head[1:]) + 2
 
-    def calls(self):
+    def calls(self, field="calls"):
         """Calls per command since the last CONFIG RESETSTAT, this INFO not among them."""
         found = {}
         for line in self.command("INFO", "commandstats").split("\r\n"):
             if line.startswith("cmdstat_"):
                 name, _, values = line[8:].partition(":")
-                found[name] = int(dict(v.split("=") for v in values.split(","))["calls"])
+                found[name] = int(dict(v.split("=") for v in values.split(","))[field])
         return found
+
+    def errors(self):
+        """Error replies by their first word since the last CONFIG RESETSTAT."""
+        lines = self.command("INFO", "errorstats").split("\r\n")
+        return {line[10:].partition(":")[0]: int(line.partition("count=")[2])
+                for line in lines if line.startswith("errorstat_")}
 
 
 def redis(t, address=None):

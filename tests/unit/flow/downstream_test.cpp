@@ -146,7 +146,7 @@ TEST_CASE("downstream: a call of a protocol that nobody knows", "[flow][budget]"
   BudgetFlow flow;
   Script s;
   s.open(1, TW_ROLE_SERVER).open(9, TW_ROLE_CLIENT, {.remote_port = 6379});
-  s.on(11, 900).ask(1, 11, 1000, 1000).out(9, 1050, "*1\r\n$4\r\nPING\r\n", {.tid = 11});
+  s.on(11, 900).ask(1, 11, 1000, 1000).out(9, 1050, "!!\r\n$4\r\nPING\r\n", {.tid = 11});
   s.sleep(11, kEpoll, 1100, 1400, 1400).in(9, 1450, "+PONG\r\n", {.tid = 11});
   s.answer(1, 11, 1500);
   SECTION("it was waited for") {

@@ -93,9 +93,9 @@ TEST_CASE("an unknown protocol is paired by the change of direction", "[flow]") 
   Flow flow;
   EventBuilder b;
   b.open(1, TW_ROLE_SERVER)
-      .in(1, 1000, "*1\r\n$4\r\nPING\r\n", {.arrived_ns = 990})
+      .in(1, 1000, "!!\r\n$4\r\nPING\r\n", {.arrived_ns = 990})
       .out(1, 1100, "+PONG\r\n")
-      .in(1, 2000, "*1\r\n$4\r\nPI", {.arrived_ns = 1990})
+      .in(1, 2000, "!!\r\n$4\r\nPI", {.arrived_ns = 1990})
       .in(1, 2010, "NG\r\n")
       .out(1, 2100, "+PO")
       .out(1, 2200, "NG\r\n");

@@ -1,6 +1,5 @@
 // The seeds of the fuzz target are the golden conversations. To write them again:
 //   TW_CORPUS_DIR=tests/fuzz/corpus/http1 tw_test_proto '[corpus]'
-#include "fuzz/parser_script.h"
 #include "http1_goldens.h"
 
 #include <catch2/catch.hpp>
@@ -12,17 +11,6 @@ using namespace tailwhy;
 using namespace tailwhy::test;
 
 namespace {
-
-std::vector<Call> calls_of(const Golden& golden) {
-  std::vector<Call> calls;
-  for (const auto& [side, bytes] : golden.turns) {
-    calls.push_back({Call::Kind::Turn, side, {}, 0});
-    calls.push_back({Call::Kind::Feed, side, bytes, 0});
-  }
-  for (const Side side : golden.closes)
-    calls.push_back({Call::Kind::Finish, side, {}, 0});
-  return calls;
-}
 
 // Conversations with holes, which goldens do not have.
 std::vector<Golden> partial() {

@@ -1,49 +1,14 @@
 // Conversations in HTTP/1 and what the parser must say about them: golden bytes for the unit tests,
-// and the seeds of the fuzz target. A '|' in the bytes is not sent: it marks a place, and "@2" in
-// an expected line is the stream offset of the third mark of that side.
+// and the seeds of the fuzz target. Marks: see goldens.h.
 #pragma once
 
+#include "goldens.h"
 #include "http1_driver.h"
 
-#include <array>
 #include <string>
 #include <vector>
 
 namespace tailwhy::test {
-
-struct Golden {
-  std::string name;
-  std::vector<Turn> turns;
-  std::vector<Side> closes;  // sides that end after the last turn
-  Lines expected;
-};
-
-// Takes the marks out of the bytes and puts their offsets into the expected lines.
-inline Golden resolve(Golden golden) {
-  std::array<std::vector<std::size_t>, 2> marks;
-  std::array<std::size_t, 2> offsets{};
-  for (auto& [side, bytes] : golden.turns) {
-    std::string plain;
-    for (const char c : bytes) {
-      if (c == '|') {
-        marks[side == Side::Response].push_back(offsets[side == Side::Response] + plain.size());
-      } else {
-        plain += c;
-      }
-    }
-    bytes = plain;
-    offsets[side == Side::Response] += plain.size();
-  }
-  for (std::string& line : golden.expected) {
-    const std::size_t at = line.find('@');
-    if (at == std::string::npos) continue;
-    std::size_t digits = 0;
-    const std::size_t mark = std::stoul(line.substr(at + 1), &digits);
-    const auto& of_side = marks[!line.starts_with("request")];
-    line.replace(at, digits + 1, std::to_string(of_side.at(mark)));
-  }
-  return golden;
-}
 
 inline std::vector<Golden> unresolved_goldens() {
   return {

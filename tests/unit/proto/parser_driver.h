@@ -73,6 +73,9 @@ inline std::string describe(const Message& m) {
     case Kind::ResponseEnd:
       return fmt::format("response end {} {}{}{}{}", m.offset, to_string(m.end_rule), stream, size,
                          m.failure == Failure::None ? "" : " " + std::string(to_string(m.failure)));
+    case Kind::NoAnswer:
+      return fmt::format("{} no answer {}{}", m.side == Side::Request ? "request" : "response",
+                         m.offset, stream);
     case Kind::Lost:
       return fmt::format("{} lost {}", m.side == Side::Request ? "request" : "response", m.offset);
     case Kind::Tunnel:
