@@ -85,11 +85,12 @@ def go(t):
 def java(t):
     """Java: burns, sleeps, a downstream, a ReentrantLock, an ExecutorService that sleeps or burns
 
+    A request costs its runtime half a millisecond that is in no truth: what burns, burns long.
     Thread.sleep and LockSupport.park are futexes with a timeout: the kernel sees a lock."""
     held(t, budget_java(t), {
-        "/cpu/40ms": {"on_cpu": of("cpu"), "downstream": nothing, "lock": nothing},
+        "/cpu/80ms": {"on_cpu": of("cpu"), "downstream": nothing, "lock": nothing},
         "/sleep/20ms": {"lock": of("sleep"), "downstream": nothing, "poll": nothing},
         "/lock/20ms": {"lock": of("lock"), "downstream": nothing, "poll": nothing},
         "/down/20ms": {"downstream": of("downstream"), "poll": nothing, "lock": nothing},
         "/pool/20ms": {"lock": of("pool_sleep"), "poll": nothing},
-        "/pool_cpu/40ms": {"on_cpu": of("pool_cpu"), "lock": nothing, "poll": nothing}})
+        "/pool_cpu/80ms": {"on_cpu": of("pool_cpu"), "lock": nothing, "poll": nothing}})
