@@ -2,24 +2,12 @@
 
 namespace tailwhy {
 
-namespace {
-
-Message& add(ParseOutput& out, Message::Kind kind, Side side, std::uint64_t offset) {
-  Message& message = out.messages.emplace_back();
-  message.kind = kind;
-  message.side = side;
-  message.offset = offset;
-  return message;
-}
-
-}  // namespace
-
 void TurnParser::end_request(ParseOutput& out) {
-  add(out, Message::Kind::RequestEnd, Side::Request, request_end_);
+  out.tell(Message::Kind::RequestEnd, Side::Request, request_end_);
 }
 
 void TurnParser::end_response(EndRule rule, ParseOutput& out) {
-  add(out, Message::Kind::ResponseEnd, Side::Response, response_end_).end_rule = rule;
+  out.tell(Message::Kind::ResponseEnd, Side::Response, response_end_).end_rule = rule;
   state_ = State::Idle;
 }
 
@@ -28,7 +16,7 @@ void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, Pars
   if (side == Side::Request) {
     if (state_ == State::Response) end_response(EndRule::DirectionReversal, out);
     if (state_ == State::Idle) {
-      add(out, Message::Kind::RequestBegin, side, offset);
+      out.tell(Message::Kind::RequestBegin, side, offset);
       state_ = State::Request;
     }
     request_end_ = offset + size;
@@ -36,7 +24,7 @@ void TurnParser::moved(Side side, std::uint64_t offset, std::uint64_t size, Pars
   }
   if (state_ == State::Request) {
     end_request(out);
-    add(out, Message::Kind::ResponseBegin, side, offset);
+    out.tell(Message::Kind::ResponseBegin, side, offset);
     state_ = State::Response;
   }
   response_end_ = offset + size;  // while idle: a greeting, which answers nothing

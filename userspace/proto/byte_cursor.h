@@ -51,11 +51,7 @@ class ByteCursor {
   void advance(std::uint64_t size) { offset_ += size; }
 
   Message& emit(Message::Kind kind, std::uint64_t offset) const {
-    Message& message = out.messages.emplace_back();
-    message.kind = kind;
-    message.side = side_;
-    message.offset = offset;
-    return message;
+    return out.tell(kind, side_, offset);
   }
 
   ParseOutput& out;

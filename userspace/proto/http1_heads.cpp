@@ -48,7 +48,7 @@ void Http1Parser::begin_message(Input& in, Half& h) {
     outstanding_.push();
     connect_ = false;
     wants_http2_ = false;
-    emit(Message::Kind::RequestBegin, in.side, in.position(), in.out);
+    in.out.tell(Message::Kind::RequestBegin, in.side, in.position());
     in.head = &in.fresh.emplace();
   }
   h.begin = in.position();
@@ -111,7 +111,7 @@ void Http1Parser::end_request_head(Input& in, Half& h) {
 void Http1Parser::end_response_head(Input& in, Half& h) {
   const unsigned status = h.http.status_code;
   if (switches_to_http2(status)) {
-    Message& message = emit(Message::Kind::Switch, in.side, in.position(), in.out);
+    Message& message = in.out.tell(Message::Kind::Switch, in.side, in.position());
     message.next = parser_spec("http2");
     message.stream_id = 1;
     for (Half& each : halves_)
@@ -127,7 +127,7 @@ void Http1Parser::end_response_head(Input& in, Half& h) {
   const bool to_head = answer(h, in.position(), in.out);
   if (status == 101 || (connect && status / 100 == 2)) {
     end_message(h, in.side, in.position(), EndRule::Upgrade, in.out);
-    emit(Message::Kind::Tunnel, in.side, in.position(), in.out);
+    in.out.tell(Message::Kind::Tunnel, in.side, in.position());
     for (Half& each : halves_)
       each.state = State::Done;
     partial_.reset();
@@ -160,20 +160,13 @@ void Http1Parser::begin_body(Input& in, Half& h) {
   }
 }
 
-Message& Http1Parser::emit(Message::Kind kind, Side side, std::uint64_t offset, ParseOutput& out) {
-  Message& message = out.messages.emplace_back();
-  message.kind = kind;
-  message.side = side;
-  message.offset = offset;
-  return message;
-}
 
 // `head` null: the request line is not one.
 void Http1Parser::emit_request_head(const Half& h,
                                     PartialHead* head,
                                     std::uint64_t offset,
                                     ParseOutput& out) {
-  RequestHead& request = emit(Message::Kind::RequestHead, Side::Request, offset, out).request;
+  RequestHead& request = out.tell(Message::Kind::RequestHead, Side::Request, offset).request;
   const std::string_view method =
       head == nullptr || h.other_method ? kOtherMethod : http1_method_name(h.http.method);
   request.method.assign(method.empty() ? kOtherMethod : method);
@@ -196,13 +189,13 @@ void Http1Parser::expect_answer(const Half& h) {
 void Http1Parser::begin_response(Half& h, ParseOutput& out) {
   if (h.begun) return;
   h.begun = true;
-  emit(Message::Kind::ResponseBegin, Side::Response, h.begin, out);
+  out.tell(Message::Kind::ResponseBegin, Side::Response, h.begin);
 }
 
 // The response in `h` is the final one to the oldest request. True if that is to HEAD.
 bool Http1Parser::answer(Half& h, std::uint64_t offset, ParseOutput& out) {
   begin_response(h, out);
-  ResponseHead& response = emit(Message::Kind::ResponseHead, Side::Response, offset, out).response;
+  ResponseHead& response = out.tell(Message::Kind::ResponseHead, Side::Response, offset).response;
   response.status = h.http.status_code;
   using Verdict = ResponseHead::Verdict;
   response.verdict = response.status >= 500   ? Verdict::ServerError
@@ -222,7 +215,7 @@ void Http1Parser::forget_connect() {
 void Http1Parser::end_message(
     Half& h, Side side, std::uint64_t offset, EndRule rule, ParseOutput& out) {
   const auto kind = side == Side::Request ? Message::Kind::RequestEnd : Message::Kind::ResponseEnd;
-  emit(kind, side, offset, out).end_rule = rule;
+  out.tell(kind, side, offset).end_rule = rule;
   h.begun = false;
   h.state = State::Idle;
 }
@@ -248,7 +241,7 @@ void Http1Parser::lose(
     }
   }
   if (side == Side::Response) forget_connect();  // the answer may be among what is lost
-  emit(Message::Kind::Lost, side, offset, out);
+  out.tell(Message::Kind::Lost, side, offset);
   h.begun = false;
   h.state = State::Lost;
 }

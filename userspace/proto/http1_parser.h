@@ -74,7 +74,6 @@ class Http1Parser final : public Parser {
   void fail(Input& in, Half& h);
   void skip_unseen(Half& h, Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out);
 
-  static Message& emit(Message::Kind kind, Side side, std::uint64_t offset, ParseOutput& out);
   void emit_request_head(const Half& h, PartialHead* head, std::uint64_t offset, ParseOutput& out);
   [[nodiscard]] bool is_final(unsigned status) const;
   [[nodiscard]] bool switches_to_http2(unsigned status) const;

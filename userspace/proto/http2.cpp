@@ -300,7 +300,7 @@ void Http2Parser::fail(Input& in, Half& h) {
   if (confirmed_) {
     lose(h, in.side, h.frame_begin, in.out);
   } else {
-    emit(Message::Kind::Mistaken, in.side, h.frame_begin, 0, in.out);
+    in.out.tell(Message::Kind::Mistaken, in.side, h.frame_begin, 0);
     for (Half& each : halves_)
       each.state = State::Done;
   }
@@ -314,7 +314,7 @@ void Http2Parser::lose(Half& h, Side side, std::uint64_t offset, ParseOutput& ou
   } else {
     h.headers.end_block();
   }
-  emit(Message::Kind::Lost, side, offset, 0, out);
+  out.tell(Message::Kind::Lost, side, offset, 0);
   ++h.losses;
   h.filled = 0;
   h.first_frame = false;

@@ -146,8 +146,6 @@ class Http2Parser final : public Parser {
                     ParseOutput& out);
   void close_if_ended(std::uint32_t id, const OpenStream& s);
   [[nodiscard]] bool may_have_ended(const OpenStream& s, Side side) const;
-  static Message& emit(
-      Message::Kind kind, Side side, std::uint64_t offset, std::uint32_t id, ParseOutput& out);
 
   std::array<Half, 2> halves_{Half(Side::Request), Half(Side::Response)};
   std::unordered_map<std::uint32_t, OpenStream> streams_;

@@ -5,15 +5,6 @@
 
 namespace tailwhy::http2 {
 
-Message& Http2Parser::emit(
-    Message::Kind kind, Side side, std::uint64_t offset, std::uint32_t id, ParseOutput& out) {
-  Message& message = out.messages.emplace_back();
-  message.kind = kind;
-  message.side = side;
-  message.offset = offset;
-  message.stream_id = id;
-  return message;
-}
 
 OpenStream* Http2Parser::stream(std::uint32_t id) {
   const auto found = streams_.find(id);
@@ -31,7 +22,7 @@ void Http2Parser::open_stream(Half& h, ParseOutput& out) {
   first_opened_ = first_opened_ || id == 1;
   end_only_stream(out);
   if (streams_.size() >= kMostStreams && !make_room(out)) {
-    if (!full_) emit(Message::Kind::Lost, Side::Request, h.frame_begin, 0, out);
+    if (!full_) out.tell(Message::Kind::Lost, Side::Request, h.frame_begin, 0);
     full_ = true;
     return;
   }
@@ -39,7 +30,7 @@ void Http2Parser::open_stream(Half& h, ParseOutput& out) {
   OpenStream& s = streams_[id];
   s.seen_at = {halves_[0].losses, halves_[1].losses};
   h.block_opens = true;
-  emit(Message::Kind::RequestBegin, Side::Request, h.frame_begin, id, out);
+  out.tell(Message::Kind::RequestBegin, Side::Request, h.frame_begin, id);
 }
 
 // Gives up what may have ended unseen.
@@ -49,7 +40,7 @@ bool Http2Parser::make_room(ParseOutput& out) {
   for (auto at = streams_.begin(); at != streams_.end();) {
     const bool doubtful = may_have_ended(at->second, Side::Response);
     if (doubtful) {
-      emit(Message::Kind::Abandoned, Side::Response, half(Side::Response).untold(), at->first, out);
+      out.tell(Message::Kind::Abandoned, Side::Response, half(Side::Response).untold(), at->first);
     }
     at = doubtful ? streams_.erase(at) : std::next(at);
   }
@@ -110,7 +101,7 @@ void Http2Parser::end_block(Half& h, Side side, std::uint64_t end, bool lost, Pa
       on_response_block(h, *s, end, out);
     } else if (h.block_opens) {
       s->grpc = h.fields->grpc();
-      emit(Message::Kind::RequestHead, side, end, id, out).request = h.fields->request_head();
+      out.tell(Message::Kind::RequestHead, side, end, id).request = h.fields->request_head();
     }
     if (h.block_ends && !lost) end_side(id, side, end, out);
   }
@@ -129,7 +120,7 @@ void Http2Parser::on_response_block(Half& h, OpenStream& s, std::uint64_t end, P
   if (trailers && (s.grpc == Grpc::No || !fields.has_grpc_status())) return;
   begin_response(h.block_stream, s, h.block_begin, out);
   ResponseHead& head =
-      emit(Message::Kind::ResponseHead, Side::Response, end, h.block_stream, out).response;
+      out.tell(Message::Kind::ResponseHead, Side::Response, end, h.block_stream).response;
   head = fields.response_head(s.grpc);
   if (trailers && s.grpc == Grpc::Unknown) head.status = 200;  // as all calls that have trailers
 }
@@ -187,7 +178,7 @@ void Http2Parser::begin_response(std::uint32_t id,
                                  ParseOutput& out) {
   if (s.response_begun) return;
   s.response_begun = true;
-  emit(Message::Kind::ResponseBegin, Side::Response, offset, id, out);
+  out.tell(Message::Kind::ResponseBegin, Side::Response, offset, id);
 }
 
 void Http2Parser::end_request(std::uint32_t id,
@@ -196,7 +187,7 @@ void Http2Parser::end_request(std::uint32_t id,
                               ParseOutput& out) {
   if (s.request_ended) return;
   s.request_ended = true;
-  Message& message = emit(Message::Kind::RequestEnd, Side::Request, end, id, out);
+  Message& message = out.tell(Message::Kind::RequestEnd, Side::Request, end, id);
   message.size = s.request_bytes;
   message.end_rule = half(Side::Request).state == State::Done ? EndRule::Close : EndRule::Framing;
 }
@@ -210,7 +201,7 @@ void Http2Parser::end_response(std::uint32_t id,
   if (s.response_ended) return;
   s.response_ended = true;
   if (failure == Failure::None) begin_response(id, s, end, out);
-  Message& message = emit(Message::Kind::ResponseEnd, Side::Response, end, id, out);
+  Message& message = out.tell(Message::Kind::ResponseEnd, Side::Response, end, id);
   message.size = s.response_bytes;
   message.failure = failure;
   message.end_rule = half(Side::Response).state == State::Done ? EndRule::Close : rule;

@@ -243,12 +243,7 @@ class KafkaParser final : public Parser, private FrameHandler {
   std::uint64_t& current(Side side) { return current_[side == Side::Response]; }
 
   Message& emit(Kind kind, Side side, std::uint64_t offset, ParseOutput& out) {
-    Message& message = out.messages.emplace_back();
-    message.kind = kind;
-    message.side = side;
-    message.offset = offset;
-    message.stream_id = current(side);
-    return message;
+    return out.tell(kind, side, offset, current(side));
   }
 
   bool on_frame(Side side, const Frame& frame, ParseOutput& out) override {

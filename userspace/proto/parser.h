@@ -96,6 +96,18 @@ struct ParseOutput {
   std::vector<Message> messages;
   std::vector<SecretSpan> secrets;  // filled only if want_secrets
   bool want_secrets = false;
+  // One more boundary; what else there is to it is the caller's to fill in.
+  Message& tell(Message::Kind kind,
+                Side side,
+                std::uint64_t offset,
+                std::uint64_t stream_id = 0) {
+    Message& message = messages.emplace_back();
+    message.kind = kind;
+    message.side = side;
+    message.offset = offset;
+    message.stream_id = stream_id;
+    return message;
+  }
   // Nobody reads the buffer, `size` bytes, so a recording needs none of it.
   void hide_all(std::size_t size) {
     secrets.clear();

@@ -205,13 +205,6 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
 
   FrameReader& reader(Side side) { return side == Side::Request ? requests_ : responses_; }
 
-  static Message& emit(Kind kind, Side side, std::uint64_t offset, ParseOutput& out) {
-    Message& message = out.messages.emplace_back();
-    message.kind = kind;
-    message.side = side;
-    message.offset = offset;
-    return message;
-  }
 
   bool on_frame(Side side, const Frame& frame, ParseOutput& out) override {
     if (over_) return false;
@@ -339,17 +332,17 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
     open_ = true;
     executes_ = Executes::Nothing;
     summary_ = {};
-    emit(Kind::RequestBegin, Side::Request, offset, out);
+    out.tell(Kind::RequestBegin, Side::Request, offset);
   }
 
   void close(std::uint64_t offset, Expected expected, ParseOutput& out) {
     if (!open_) return;
     open_ = false;
-    RequestHead& head = emit(Kind::RequestHead, Side::Request, offset, out).request;
+    RequestHead& head = out.tell(Kind::RequestHead, Side::Request, offset).request;
     head.method = summary_.operation;
     head.route = summary_.text;
     head.one_way = one_way_;
-    emit(Kind::RequestEnd, Side::Request, offset, out).end_rule = EndRule::Framing;
+    out.tell(Kind::RequestEnd, Side::Request, offset).end_rule = EndRule::Framing;
     if (!one_way_) expect(expected);
     one_way_ = false;
     bound_ = {};
@@ -387,7 +380,7 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
       responses_.use(kFromServer);
       if (encrypted_) {
         over_ = true;
-        emit(Kind::Switch, Side::Response, offset, out);  // to nothing that can be read
+        out.tell(Kind::Switch, Side::Response, offset);  // to nothing that can be read
       }
       return;
     }
@@ -426,17 +419,17 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
   void begin_answer(std::uint64_t offset, ParseOutput& out) {
     if (answering_ || !expected_.front().is_exchange) return;
     answering_ = true;
-    emit(Kind::ResponseBegin, Side::Response, offset, out);
+    out.tell(Kind::ResponseBegin, Side::Response, offset);
   }
 
   void end_answer(std::uint64_t offset, ParseOutput& out) {
     using Verdict = ResponseHead::Verdict;
-    ResponseHead& head = emit(Kind::ResponseHead, Side::Response, offset, out).response;
+    ResponseHead& head = out.tell(Kind::ResponseHead, Side::Response, offset).response;
     head.status_text = error_;
     head.verdict = !error_.empty() ? Verdict::ServerError
                    : status_known_ ? Verdict::Ok
                                    : Verdict::Unknown;
-    emit(Kind::ResponseEnd, Side::Response, offset, out).end_rule = EndRule::Framing;
+    out.tell(Kind::ResponseEnd, Side::Response, offset).end_rule = EndRule::Framing;
     answering_ = false;
     expected_.pop_front();
   }
@@ -466,10 +459,10 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
       responses_.use(kFromServer);
     }
     if (proven_) {
-      emit(Kind::Lost, side, offset, out);
+      out.tell(Kind::Lost, side, offset);
     } else {
       over_ = true;
-      emit(Kind::Mistaken, side, offset, out);
+      out.tell(Kind::Mistaken, side, offset);
     }
   }
 

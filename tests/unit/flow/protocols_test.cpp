@@ -45,12 +45,7 @@ class ToyParser final : public Parser {
   using Kind = Message::Kind;
 
   Message& add(Kind kind, Side side, std::uint64_t offset, ParseOutput& out) const {
-    Message& message = out.messages.emplace_back();
-    message.kind = kind;
-    message.side = side;
-    message.offset = offset;
-    message.stream_id = stream_;
-    return message;
+    return out.tell(kind, side, offset, stream_);
   }
 
   bool read(Side side, std::uint64_t at, char c, ParseOutput& out) {
