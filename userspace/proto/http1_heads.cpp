@@ -160,7 +160,6 @@ void Http1Parser::begin_body(Input& in, Half& h) {
   }
 }
 
-
 // `head` null: the request line is not one.
 void Http1Parser::emit_request_head(const Half& h,
                                     PartialHead* head,

@@ -5,7 +5,6 @@
 
 namespace tailwhy::http2 {
 
-
 OpenStream* Http2Parser::stream(std::uint32_t id) {
   const auto found = streams_.find(id);
   return found == streams_.end() ? nullptr : &found->second;

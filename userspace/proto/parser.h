@@ -97,10 +97,7 @@ struct ParseOutput {
   std::vector<SecretSpan> secrets;  // filled only if want_secrets
   bool want_secrets = false;
   // One more boundary; what else there is to it is the caller's to fill in.
-  Message& tell(Message::Kind kind,
-                Side side,
-                std::uint64_t offset,
-                std::uint64_t stream_id = 0) {
+  Message& tell(Message::Kind kind, Side side, std::uint64_t offset, std::uint64_t stream_id = 0) {
     Message& message = messages.emplace_back();
     message.kind = kind;
     message.side = side;

@@ -205,7 +205,6 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
 
   FrameReader& reader(Side side) { return side == Side::Request ? requests_ : responses_; }
 
-
   bool on_frame(Side side, const Frame& frame, ParseOutput& out) override {
     if (over_) return false;
     if (side == Side::Response) return on_answer(frame, out);
