@@ -33,11 +33,14 @@ bool Assembler::begin_request(const Message& message,
       remove_stream(*before);
     }
   }
+  const Call& call = requests.call_of(message.offset);
+  const Ns arrived = requests.arrival_of(message.offset);
+  const auto queued =
+      facts_.role == Role::Client ? std::array<Ns, kQueuedWhile>{} : queued_while(call, arrived);
+
   Exchange& exchange = outstanding_.add(message.stream_id);
   exchange.request_begin = message.offset;
   exchange.response_begin = responses.next();
-
-  const Call& call = requests.call_of(message.offset);
   Request& request = exchange.request;
   request.conn_id = facts_.conn_id;
   request.number = ++number_;
@@ -57,11 +60,8 @@ bool Assembler::begin_request(const Message& message,
     }
   } else {
     if (pending() == 1 || exchange.stream_id != 0) work_.number = number_;
-    request.at.arrived = requests.arrival_of(message.offset);
-    if (ledger_.enabled() && request.queue_known()) {
-      request.budget.queued_ns =
-          ledger_.queued_while(call.tid, facts_.conn_id, request.at.arrived, call.at_ns);
-    }
+    request.at.arrived = arrived;
+    request.budget.queued_ns = queued;
   }
   if (number_ == 1) {
     request.at.established = facts_.established;
@@ -70,6 +70,17 @@ bool Assembler::begin_request(const Message& message,
   }
   listener_.on_request_begin(facts_.role);
   return true;
+}
+
+// What the thread did until it read the request: the same for all that came in one piece.
+std::array<Ns, kQueuedWhile> Assembler::queued_while(const Call& call, Ns arrived) const {
+  if (!ledger_.enabled() || arrived == 0 || call.at_ns < arrived) return {};
+  const Exchange* before = outstanding_.youngest();
+  if (before != nullptr && before->request.at.arrived == arrived &&
+      before->request.at.read_first == call.at_ns && before->request.tid == call.tid) {
+    return before->request.budget.queued_ns;
+  }
+  return ledger_.queued_while(call.tid, facts_.conn_id, arrived, call.at_ns);
 }
 
 // Requests end in the order in which they began, so the one that is being received is the last; a
@@ -85,10 +96,7 @@ Exchange* Assembler::answering(std::uint64_t stream_id) {
     Exchange* exchange = outstanding_.of_stream(stream_id);
     return exchange == nullptr || exchange->response_ended ? nullptr : exchange;
   }
-  for (Exchange& exchange : outstanding_.ordered()) {
-    if (!exchange.response_ended) return &exchange;
-  }
-  return nullptr;
+  return outstanding_.unanswered();
 }
 
 void Assembler::end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests) {

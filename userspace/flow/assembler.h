@@ -104,6 +104,7 @@ class Assembler {
 
  private:
   bool begin_request(const Message& message, const Stream& requests, const Stream& responses);
+  [[nodiscard]] std::array<Ns, kQueuedWhile> queued_while(const Call& call, Ns arrived) const;
   static void take_head(Request& request, const RequestHead& head);
   static void take_head(Request& request, const ResponseHead& head);
   void on_lost(Side side, Ns at);

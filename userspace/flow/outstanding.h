@@ -36,6 +36,15 @@ class Outstanding {
     return std::span(ordered_).subspan(first_);
   }
 
+  /// The oldest of those whose response has not ended. Null: there is none. Costs nothing however
+  /// many have: who is answered stays so.
+  [[nodiscard]] Exchange* unanswered() {
+    const auto in_order = ordered();
+    while (answered_ < in_order.size() && in_order[answered_].response_ended)
+      ++answered_;
+    return answered_ < in_order.size() ? &in_order[answered_] : nullptr;
+  }
+
   /// Null: there is none.
   [[nodiscard]] Exchange* of_stream(std::uint64_t stream_id) {
     const auto found = streams_.find(stream_id);
@@ -55,6 +64,7 @@ class Outstanding {
 
   /// Takes out the one at `index` of ordered(). The front costs nothing.
   void remove_ordered(std::size_t index) {
+    if (index < answered_) --answered_;
     if (index != 0) {
       ordered_.erase(ordered_.begin() + static_cast<std::ptrdiff_t>(first_ + index));
     } else if (++first_ == ordered_.size()) {
@@ -73,6 +83,7 @@ class Outstanding {
     ordered_.clear();
     streams_.clear();
     first_ = 0;
+    answered_ = 0;
     youngest_ = nullptr;
   }
 
@@ -81,6 +92,7 @@ class Outstanding {
   // used again when all have.
   std::vector<Exchange> ordered_;
   std::size_t first_ = 0;
+  std::size_t answered_ = 0;  // so many of ordered() at least are, from its begin
   std::unordered_map<std::uint64_t, Exchange> streams_;
   Exchange* youngest_ = nullptr;
 };
