@@ -73,6 +73,7 @@ struct Budget {
   std::array<Ns, kParts> ns{};
   std::array<Ns, kQueuedWhile> queued_ns{};  ///< add up to the part Queue
 
+  bool operator==(const Budget&) const = default;
   [[nodiscard]] Ns of(Part part) const { return ns[static_cast<std::size_t>(part)]; }
   Ns& of(Part part) { return ns[static_cast<std::size_t>(part)]; }
   [[nodiscard]] Ns sum() const {

@@ -16,26 +16,26 @@ constexpr int round_down_to_chunk(int index) {
 }
 
 template <std::size_t N>
-void add_each(std::array<Ns, N>& sums, const std::array<Ns, N>& more) {
+void add_each(std::array<Ns, N>& sums, const std::array<Ns, N>& more, std::uint64_t times = 1) {
   for (std::size_t i = 0; i < N; ++i)
-    sums[i] += more[i];
+    sums[i] += more[i] * times;
 }
 
 }  // namespace
 
-void BudgetTotals::add(const Request& request) {
+void BudgetTotals::add(const Request& request, std::uint64_t count) {
   const Budget& budget = request.budget;
-  ++requests;
-  duration += request.duration();
-  add_each(parts, budget.ns);
-  add_each(queued, budget.queued_ns);
-  gaps[static_cast<std::size_t>(budget.gap)] += budget.of(Part::Unattributed);
-  retransmits += request.retransmits;
-  failed_calls += request.failed_calls;
-  downstream_calls += request.downstream_calls;
+  requests += count;
+  duration += request.duration() * count;
+  add_each(parts, budget.ns, count);
+  add_each(queued, budget.queued_ns, count);
+  gaps[static_cast<std::size_t>(budget.gap)] += budget.of(Part::Unattributed) * count;
+  retransmits += request.retransmits * count;
+  failed_calls += request.failed_calls * count;
+  downstream_calls += request.downstream_calls * count;
   if (request.accept_queue_known()) {
-    ++accepted;
-    accept_queue += request.accept_queue();
+    accepted += count;
+    accept_queue += request.accept_queue() * count;
   }
 }
 
@@ -98,13 +98,13 @@ void BudgetSums::add_named(NamedTime time) {
   }
 }
 
-void BudgetSums::add(const Request& request, NameIds names) {
+void BudgetSums::add(const Request& request, NameIds names, std::uint64_t count) {
   const Ns duration = request.duration();
   const int index = duration == 0 ? zero_index() : bucket_index(duration) >> shift_;
-  ++requests_;
-  row(index).add(request);
+  requests_ += count;
+  row(index).add(request, count);
   const auto add_time = [&](NameKind kind, std::uint8_t name, Part part) {
-    const Ns ns = request.budget.of(part);
+    const Ns ns = request.budget.of(part) * count;
     if (name != kNoName && ns > 0) add_named({static_cast<std::int16_t>(index), kind, name, ns});
   };
   add_time(NameKind::Peer, names.peer, Part::Downstream);

@@ -36,7 +36,8 @@ struct BudgetTotals {
   std::uint64_t accepted = 0;  ///< requests whose time in the accept queue is known
   Ns accept_queue = 0;         ///< of those; not part of the duration
 
-  void add(const Request& request);
+  /// So many requests of which this is one.
+  void add(const Request& request, std::uint64_t count = 1);
   void add(const BudgetTotals& other);
   [[nodiscard]] Ns of(Part part) const { return parts[static_cast<std::size_t>(part)]; }
   bool operator==(const BudgetTotals&) const = default;
@@ -61,8 +62,9 @@ class BudgetSums {
   /// With coarser ones: `scale` is that of histograms or less.
   explicit BudgetSums(int scale) : shift_(kBucketScale - scale) {}
 
-  /// Adds a request with a known budget. Allocates only for a bucket that is new.
-  void add(const Request& request, NameIds names = {});
+  /// Adds a request with a known budget, or `count` that are the same. Allocates only for a bucket
+  /// that is new.
+  void add(const Request& request, NameIds names = {}, std::uint64_t count = 1);
 
   /// Adds everything `other` has, of the same scale; exact.
   void merge(const BudgetSums& other);

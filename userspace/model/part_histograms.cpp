@@ -12,9 +12,9 @@ Histogram& PartHistograms::histogram(std::size_t part) {
   return histograms_[place];
 }
 
-void PartHistograms::add(const Budget& budget) {
+void PartHistograms::add(const Budget& budget, std::uint64_t count) {
   for (std::size_t i = 0; i < kParts; ++i) {
-    if (budget.ns[i] > 0) histogram(i).record(budget.ns[i]);
+    if (budget.ns[i] > 0) histogram(i).record(budget.ns[i], count);
   }
 }
 

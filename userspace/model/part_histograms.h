@@ -16,8 +16,8 @@ class PartHistograms {
  public:
   PartHistograms() { places_.fill(kNoPlace); }
 
-  /// Each part that is not zero.
-  void add(const Budget& budget);
+  /// Each part that is not zero, of `count` requests that had this budget.
+  void add(const Budget& budget, std::uint64_t count = 1);
   /// Exact.
   void merge(const PartHistograms& other);
 

@@ -74,6 +74,8 @@ struct Stamps {
   Ns write_first = 0;  // the call that handed over the first byte of the response returned
   Ns write_last = 0;   // … the last byte
   Ns acked = 0;        // the peer acknowledged the last byte; only where that is asked for
+
+  bool operator==(const Stamps&) const = default;
 };
 // For role Client the request's side is the writing one: read_first/read_last are then the calls
 // that sent the request's first and last byte, write_first/write_last those that read the first and

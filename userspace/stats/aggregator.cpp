@@ -113,16 +113,31 @@ void Aggregator::on_request(const Request& request) {
   count_failure(counts, request);
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
-  routes_.add(request, add_budget(request));
+  if (run_.join(request)) return;
+  end_run();
+  if (RequestRun::can_begin(request)) {
+    run_.begin(request);
+  } else {
+    count_in_row(request, 1);
+  }
 }
 
-NameIds Aggregator::add_budget(const Request& request) {
+void Aggregator::end_run() {
+  if (run_.count() > 0) count_in_row(run_.sum(), run_.count());
+  run_.end();
+}
+
+void Aggregator::count_in_row(const Request& request, std::uint64_t count) {
+  routes_.add(request, add_budget(request, count), count);
+}
+
+NameIds Aggregator::add_budget(const Request& request, std::uint64_t count) {
   if (request.role == Role::Client) return {};
-  if (request.accept_queue_known()) interval_.accept_queue.record(request.accept_queue());
-  if (request.drain_known()) interval_.drain.record(request.drain());
+  if (request.accept_queue_known()) interval_.accept_queue.record(request.accept_queue(), count);
+  if (request.drain_known()) interval_.drain.record(request.drain(), count);
   if (!request.budget.known || request.outcome != Outcome::Matched) return {};
   if (request.open_ended) return {};
-  return budgets_.add(interval_.budget, request);
+  return budgets_.add(interval_.budget, request, count);
 }
 
 void Aggregator::on_connection_closed(const ConnectionEnd& end) {
@@ -134,6 +149,7 @@ void Aggregator::on_connection_closed(const ConnectionEnd& end) {
 }
 
 Report Aggregator::take_interval(Moment now) {
+  end_run();
   interval_.end_ns = now.mono_ns;
   interval_.end_wall_ns = now.wall_ns;
   interval_.connections.open = open_connections(total_.connections, interval_.connections);

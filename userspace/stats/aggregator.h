@@ -6,6 +6,7 @@
 #include "model/report.h"
 #include "model/request.h"
 #include "stats/budget_tally.h"
+#include "stats/request_run.h"
 #include "stats/route_table.h"
 
 #include <cstdint>
@@ -59,13 +60,16 @@ class Aggregator {
   Report total(Routes routes = Routes::Include) const;
 
  private:
-  NameIds add_budget(const Request& request);
+  void count_in_row(const Request& request, std::uint64_t count);
+  NameIds add_budget(const Request& request, std::uint64_t count);
+  void end_run();
 
   // Everything but the routes; interval_ is added to total_ when it is taken.
   Report interval_;
   Report total_;
   RouteTable routes_;
   BudgetTally budgets_;
+  RequestRun run_;  // in no row yet
 };
 
 }  // namespace tailwhy

@@ -67,10 +67,10 @@ void BudgetTally::add_failure(BudgetNames& names, const Request& request) {
   use.calls += request.failed_calls;
 }
 
-NameIds BudgetTally::add(BudgetStats& sum, const Request& request) {
+NameIds BudgetTally::add(BudgetStats& sum, const Request& request, std::uint64_t count) {
   const NameIds names{.peer = add_peer(sum.names, request), .call = add_call(sum.names, request)};
   add_failure(sum.names, request);
-  sum.sums.add(request, names);
+  sum.sums.add(request, names, count);
   return names;
 }
 

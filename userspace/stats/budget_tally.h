@@ -17,8 +17,8 @@ class BudgetTally {
  public:
   /// Adds a request with a known budget to the sums and names of `sum`; its parts are recorded with
   /// its route. Allocates only for names and buckets that are new. The numbers are those of its
-  /// names.
-  NameIds add(BudgetStats& sum, const Request& request);
+  /// names. `count` requests that are the same have no names (RequestRun).
+  NameIds add(BudgetStats& sum, const Request& request, std::uint64_t count = 1);
 
  private:
   struct Peer {

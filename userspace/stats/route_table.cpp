@@ -11,14 +11,14 @@ namespace tailwhy {
 namespace {
 
 // What was not observed is not recorded, so the parts may have different counts.
-void record_latency(LatencyParts& parts, const Request& request) {
+void record_latency(LatencyParts& parts, const Request& request, std::uint64_t count) {
   const Stamps& at = request.at;
   const bool answered = at.write_first != 0;
-  if (request.queue_known()) parts.queue.record(request.queue());
-  if (answered && at.read_last != 0) parts.service.record(request.service());
-  if (answered && request.start() != 0) parts.ttfb.record(request.ttfb());
-  if (answered && at.write_last != 0) parts.send.record(request.send());
-  if (request.start() != 0 && at.write_last != 0) parts.duration.record(request.duration());
+  if (request.queue_known()) parts.queue.record(request.queue(), count);
+  if (answered && at.read_last != 0) parts.service.record(request.service(), count);
+  if (answered && request.start() != 0) parts.ttfb.record(request.ttfb(), count);
+  if (answered && at.write_last != 0) parts.send.record(request.send(), count);
+  if (request.start() != 0 && at.write_last != 0) parts.duration.record(request.duration(), count);
 }
 
 void sort_rows(std::vector<RouteStats>& rows) {
@@ -90,7 +90,7 @@ RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
   return *rows_.try_emplace(std::move(owned)).first;
 }
 
-void RouteTable::add(const Request& request, NameIds names) {
+void RouteTable::add(const Request& request, NameIds names, std::uint64_t count) {
   const Role role = request.role == Role::Client ? Role::Client : Role::Server;
   Entry& entry = find_or_insert({.protocol = request.protocol,
                                  .method = request.method.view(),
@@ -102,16 +102,16 @@ void RouteTable::add(const Request& request, NameIds names) {
                                  .status_text = request.status_text.view()});
   Counts& counts = entry.second.interval;
   if (counts.count == 0) touched_.push_back(&entry);
-  ++counts.count;
-  counts.errors += request.failed() ? 1 : 0;
+  counts.count += count;
+  counts.errors += request.failed() ? count : 0;
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
   if (request.outcome != Outcome::Matched) return;
-  counts.client_errors += request.client_error ? 1 : 0;
-  record_latency(counts.latency, request);
+  counts.client_errors += request.client_error ? count : 0;
+  record_latency(counts.latency, request, count);
   if (role == Role::Client || !request.budget.known) return;
-  counts.budget.add(request, names);
-  counts.parts.add(request.budget);
+  counts.budget.add(request, names, count);
+  counts.parts.add(request.budget, count);
 }
 
 RouteStats RouteTable::row_of(const Key& key, Counts counts) {

@@ -30,8 +30,9 @@ class RouteTable {
   RouteTable& operator=(const RouteTable&) = delete;
 
   /// Counts one ended exchange in the row of its key, its latency and its budget only if it was
-  /// matched. Does not allocate when the row and its buckets exist.
-  void add(const Request& request, NameIds names = {});
+  /// matched. Does not allocate when the row and its buckets exist. Or counts `count` of them that
+  /// are the same (RequestRun), with the sizes of all.
+  void add(const Request& request, NameIds names = {}, std::uint64_t count = 1);
 
   /// The rows with requests since the last call, most requests first. Adds them to the total.
   std::vector<RouteStats> take_interval();
