@@ -1,77 +1,22 @@
 #include "proto/postgres.h"
 
 #include "proto/frames.h"
+#include "proto/postgres_messages.h"
+#include "proto/prepared_statements.h"
 #include "proto/sql.h"
 #include "proto/wire.h"
 
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <functional>
 #include <string_view>
 
 namespace tailwhy {
+namespace postgres {
 namespace {
 
-constexpr std::size_t kHeader = 5;         // type, length
-constexpr std::size_t kStartupHeader = 8;  // length, version or request code
-constexpr std::size_t kPrefix = 2048;      // of a statement, or of an error
-constexpr std::uint64_t kMostMessage = 1U << 30U;
-constexpr std::uint64_t kMostStartup = 10'000;  // MAX_STARTUP_PACKET_LENGTH
-
-constexpr std::uint32_t kVersion3 = 3U << 16U;
-constexpr std::uint32_t kCancelRequest = 80877102, kSslRequest = 80877103, kGssRequest = 80877104;
-
-constexpr std::string_view kClientTypes = "QPBCDESHFXdcfp";
-constexpr std::string_view kServerTypes = "RKSZTDCENI123nstAGHWVvdc";
 // Sent at any time: no beginning of an answer.
 constexpr std::string_view kAsynchronous = "NSA";
-
-std::optional<std::uint64_t> message_size(std::span<const std::byte> header,
-                                          std::string_view types) {
-  const std::uint64_t length = wire::be32(header, 1);
-  const bool known = types.find(static_cast<char>(header[0])) != std::string_view::npos;
-  if (!known || length < 4 || length > kMostMessage) return std::nullopt;
-  return length + 1;
-}
-
-constexpr FrameSpec kStartup{.header_size = kStartupHeader,
-                             .prefix_size = 0,
-                             .frame_size = [](std::span<const std::byte> header) {
-                               const std::uint64_t size = wire::be32(header, 0);
-                               const bool fits = size >= kStartupHeader && size <= kMostStartup;
-                               return fits ? std::optional(size) : std::nullopt;
-                             }};
-constexpr FrameSpec kFromClient{.header_size = kHeader,
-                                .prefix_size = kPrefix,
-                                .frame_size = [](std::span<const std::byte> header) {
-                                  return message_size(header, kClientTypes);
-                                }};
-constexpr FrameSpec kFromServer{.header_size = kHeader,
-                                .prefix_size = kPrefix,
-                                .frame_size = [](std::span<const std::byte> header) {
-                                  return message_size(header, kServerTypes);
-                                }};
-// The answer to SSLRequest and its like.
-constexpr FrameSpec kOneByte{
-    .header_size = 1, .prefix_size = 0, .frame_size = [](std::span<const std::byte>) {
-      return std::optional<std::uint64_t>(1);
-    }};
-
-// Up to the next 0, or as far as it goes, and how much of `text` that is with the 0.
-struct CString {
-  std::string_view text;
-  std::size_t size = 0;
-};
-CString c_string(std::string_view text) {
-  const std::size_t end = std::min(text.find('\0'), text.size());
-  return {text.substr(0, end), std::min(end + 1, text.size())};
-}
-
-std::string_view body_of(std::span<const std::byte> bytes) {
-  const auto body = bytes.subspan(std::min(bytes.size(), kHeader));
-  return {reinterpret_cast<const char*>(body.data()), body.size()};
-}
 
 // What has no statement to be named by.
 SqlSummary named(std::string_view name) {
@@ -81,72 +26,11 @@ SqlSummary named(std::string_view name) {
   return summary;
 }
 
-constexpr std::string_view kUnknownError = "XX000";  // internal_error
-
-// Fields of an error up to its SQLSTATE: severity and code, each a letter and a text. What follows
-// may quote what the client sent.
-std::size_t public_fields(std::string_view fields) {
-  std::size_t at = 0;
-  while (at < fields.size() && std::string_view("SVC").find(fields[at]) != std::string_view::npos)
-    at += c_string(fields.substr(at)).size;
-  return at;
-}
-
-StatusText sqlstate(std::string_view fields) {
-  for (std::size_t at = 0; at < fields.size();) {
-    const CString field = c_string(fields.substr(at));
-    if (!field.text.empty() && field.text[0] == 'C') {
-      const std::string_view code = field.text.substr(1);
-      const bool plain = code.size() == 5 && std::all_of(code.begin(), code.end(), [](char c) {
-                           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-                         });
-      return StatusText(plain ? code : kUnknownError);
-    }
-    if (field.text.empty() || (field.text[0] != 'S' && field.text[0] != 'V')) break;
-    at += field.size;
-  }
-  return StatusText(kUnknownError);
-}
-
-// Prepared statements of a connection by name: as many as a connection pool would have. The oldest
-// is forgotten.
-class Statements {
- public:
-  void put(std::string_view name, const SqlSummary& summary) {
-    const std::size_t key = std::hash<std::string_view>{}(name);
-    for (Row& row : rows_) {
-      if (row.key == key) return void(row.summary = summary);
-    }
-    if (rows_.size() < kMost) {
-      rows_.push_back({key, summary});
-    } else {
-      rows_[next_] = {key, summary};
-      next_ = (next_ + 1) % kMost;
-    }
-  }
-  [[nodiscard]] const SqlSummary* find(std::string_view name) const {
-    const std::size_t key = std::hash<std::string_view>{}(name);
-    for (const Row& row : rows_) {
-      if (row.key == key) return &row.summary;
-    }
-    return nullptr;
-  }
-
- private:
-  static constexpr std::size_t kMost = 128;
-  struct Row {
-    std::size_t key;
-    SqlSummary summary;
-  };
-  std::vector<Row> rows_;
-  std::size_t next_ = 0;
-};
-
 // Of a statement that goes on beyond the prefix, what is surely whole; of one with a hole, only
 // what it does.
 SqlSummary summary_of(std::string_view text, bool cut) {
   const CString statement = c_string(text);
-  const bool whole = statement.size > statement.text.size();
+  const bool whole = statement.ended();
   SqlSummary summary = summarise_sql(statement.text, SqlDialect::PostgreSql, whole);
   if (cut) summary.text.clear();
   return summary;
@@ -220,7 +104,7 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
         open(frame.begin, out);
         const CString name = c_string(body);
         summary_ = summary_of(body.substr(name.size), frame.cut);
-        if (name.size > name.text.size()) statements_.put(name.text, summary_);
+        if (name.ended()) statements_.put(name.text, summary_);
         if (executes_ == Executes::Nothing) executes_ = Executes::Prepare;
         break;
       }
@@ -433,16 +317,6 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
     expected_.pop_front();
   }
 
-  // 'Z', its length, and the state of the transaction.
-  static bool ends_with_ready(std::span<const std::byte> tail) {
-    constexpr std::size_t kReady = 6;
-    if (tail.size() < kReady) return false;
-    const auto ready = tail.last(kReady);
-    const auto state = static_cast<char>(ready[kHeader]);
-    return static_cast<char>(ready[0]) == 'Z' && wire::be32(ready, 1) == kHeader &&
-           (state == 'I' || state == 'T' || state == 'E');
-  }
-
   void on_lost(Side side, std::uint64_t offset, ParseOutput& out) override {
     if (over_) return;
     if (side == Side::Request) {
@@ -469,28 +343,15 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
                     std::span<const std::byte> known,
                     std::vector<SecretSpan>& secrets) const override {
     const bool client = side == Side::Request;
-    if ((client && starting_) || (!client && asked_to_encrypt_) || known.size() <= kHeader) return;
-    const std::string_view body = body_of(known);
-    const auto type = static_cast<char>(known[0]);
-    std::size_t open = 0;
-    if (client && (type == 'P' || type == 'B')) {
-      open = c_string(body).size;
-      if (type == 'B') open += c_string(body.substr(open)).size;
-    }
-    if (client && (type == 'P' || type == 'Q')) {
-      const CString text = c_string(body.substr(open));
-      find_sql_secrets(text.text, SqlDialect::PostgreSql, kHeader + open, secrets);
-      open += text.size;
-    }
-    if (!client && type == 'E') open = public_fields(body);
-    if (open < body.size()) secrets.push_back({kHeader + open, body.size() - open});
+    if ((client && starting_) || (!client && asked_to_encrypt_)) return;
+    find_message_secrets(side, known, secrets);
   }
 
   enum class Executes : std::uint8_t { Nothing, Prepare, Describe, Deallocate };
 
   FrameReader requests_{Side::Request, kFromClient, *this};
   FrameReader responses_{Side::Response, kFromServer, *this};
-  Statements statements_;
+  PreparedStatements statements_;
   std::deque<Expected> expected_;
   SqlSummary summary_;  // of the request that is open
   SqlSummary bound_;
@@ -512,53 +373,16 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
   bool over_ = false;  // nothing more is read here
 };
 
-// Startup messages; or messages one after the other of which the first may begin a turn. A single
-// message must be a query with a command that is known, or be followed by another.
-Confidence detect(Side side, std::span<const std::byte> bytes) {
-  if (side == Side::Response) return Confidence::No;
-  if (bytes.empty()) return Confidence::NeedMore;
-  if (bytes[0] == std::byte{0}) {
-    if (bytes.size() < kStartupHeader) return Confidence::NeedMore;
-    const std::uint32_t code = wire::be32(bytes, 4);
-    const std::uint32_t size = wire::be32(bytes, 0);
-    const bool request = size == kStartupHeader && (code == kSslRequest || code == kGssRequest);
-    const bool cancel = size == 16 && code == kCancelRequest;
-    const bool start = size > kStartupHeader && size <= kMostStartup && code == kVersion3;
-    return request || cancel || start ? Confidence::Yes : Confidence::No;
-  }
-  constexpr std::string_view kFirst = "QPBCDESF";
-  if (kFirst.find(static_cast<char>(bytes[0])) == std::string_view::npos) return Confidence::No;
-  std::size_t at = 0;
-  for (int messages = 0; messages < 3; ++messages) {
-    if (bytes.size() - at < kHeader) {
-      // At the end after a whole message, or too short to tell.
-      const bool text = bytes.size() > 1 && at == 0 && bytes[1] != std::byte{0};
-      return text ? Confidence::No : Confidence::NeedMore;
-    }
-    const auto header = bytes.subspan(at, kHeader);
-    const auto size = message_size(header, kClientTypes);
-    if (!size || *size > (1U << 24U)) return Confidence::No;
-    const auto type = static_cast<char>(header[0]);
-    const std::string_view body = body_of(bytes.subspan(at));
-    if (type == 'Q') {
-      const Method operation = summarise_sql(c_string(body).text, SqlDialect::PostgreSql).operation;
-      return !operation.empty() && operation.view() != "_OTHER" ? Confidence::Yes : Confidence::No;
-    }
-    if ((type == 'S' || type == 'H') && *size != kHeader) return Confidence::No;
-    if (messages == 2 || (messages > 0 && (type == 'S' || type == 'E'))) return Confidence::Yes;
-    if (*size >= bytes.size() - at) return messages > 0 ? Confidence::Yes : Confidence::No;
-    at += static_cast<std::size_t>(*size);
-  }
-  return Confidence::No;
-}
-
 std::unique_ptr<Parser> make() {
   return std::make_unique<PostgreSqlParser>();
 }
 
 }  // namespace
+}  // namespace postgres
 
-const ParserSpec kPostgreSql{
-    .name = "postgresql", .family = ProtocolFamily::Sql, .detect = detect, .make = make};
+const ParserSpec kPostgreSql{.name = "postgresql",
+                             .family = ProtocolFamily::Sql,
+                             .detect = postgres::detect,
+                             .make = postgres::make};
 
 }  // namespace tailwhy
