@@ -131,6 +131,8 @@ std::vector<LossRow> Analysis::losses() const {
       {"unsolicited", "responses that no request explains", false, flow.unsolicited},
       {"ledger_full", "threads and connects whose time is not followed: too many", false,
        flow.ledger_full},
+      {"routes_full", "paths cut short with \"/*\": too many routes", false,
+       conns_.routes().served.overflows() + conns_.routes().called.overflows()},
       {"output_dropped", "records that an output had to drop", false, dropped},
   };
   rows.insert(rows.end(), std::begin(own), std::end(own));
@@ -175,7 +177,18 @@ void Analysis::add_side_data(Report& interval, Report& total) {
   source_before_ = source;
 }
 
+// What was learned of routes since the last time holds for those before it, too.
+void Analysis::rename_routes() {
+  const RouteNames& names = conns_.routes();
+  const std::uint64_t merges = names.served.merges() + names.called.merges();
+  if (std::exchange(merges_before_, merges) == merges) return;
+  aggregator_->rename_routes([&](Role role, const Route& route) {
+    return (role == Role::Client ? names.called : names.served).find(route);
+  });
+}
+
 void Analysis::close_interval(Ns now_ns) {
+  rename_routes();
   if (side_source_ != nullptr) side_ = side_source_->take(now_ns);
   const std::uint64_t not_parsed = conns_.losses().bytes_not_parsed;
   aggregator_->on_bytes_not_parsed(not_parsed - std::exchange(not_parsed_before_, not_parsed));

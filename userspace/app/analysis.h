@@ -68,6 +68,7 @@ class Analysis final : public EventHandler, private FlowListener {
   void on_bytes(std::uint64_t in_bytes, std::uint64_t out_bytes) override;
 
   void close_interval(Ns now_ns);
+  void rename_routes();
   void add_side_data(Report& interval, Report& total);
   std::vector<LossRow> losses() const;
 
@@ -81,6 +82,7 @@ class Analysis final : public EventHandler, private FlowListener {
   SideData side_;
   SideData side_before_;
   std::uint64_t not_parsed_before_ = 0;
+  std::uint64_t merges_before_ = 0;
   std::vector<LossRow> losses_before_;
   SourceStats source_before_;
   ClockOffset clock_;

@@ -108,7 +108,7 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
       config.tracer.framed_signatures.push_back(spec->framed_signature);
     }
   }
-  config.flow.pins = protocol_pins(o).value();
+  config.flow = flow_config(o).value();
   config.interval_ns = o.interval_ns;
   config.duration_ns = o.duration_ns;
   config.ready_fd = o.ready_fd;
@@ -192,7 +192,7 @@ Result<> trace(const Options& o) {
 Result<> report(const Options& o) {
   auto gates = gates_of(o);
   if (!gates) return std::move(gates).error();
-  auto session = ReplaySession::open(o.recording, FlowConfig{.pins = protocol_pins(o).value()});
+  auto session = ReplaySession::open(o.recording, flow_config(o).value());
   if (!session) return std::move(session).error();
   auto outputs = Outputs::create(o);
   if (!outputs) return std::move(outputs).error();

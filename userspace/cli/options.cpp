@@ -24,6 +24,7 @@ constexpr const char* kTargets = "Target";
 constexpr const char* kTime = "Time";
 constexpr const char* kOutputs = "Output";
 constexpr const char* kGates = "Exit status";
+constexpr const char* kNames = "Names";
 constexpr const char* kTracing = "Tracing";
 
 const std::map<std::string, Format> kFormats = {
@@ -170,6 +171,18 @@ std::vector<std::string> feature_names() {
   return names;
 }
 
+void add_names(CLI::App& app, Options& o) {
+  app.add_option("--protocol", o.protocols,
+                 "Connections to this port speak that protocol, whatever they look like")
+      ->delimiter(',')
+      ->type_name("PORT=NAME")
+      ->group(kNames);
+  app.add_option("--route", o.routes,
+                 "Paths like this are one route: '/user/{id}/orders', '/static/**'; repeatable")
+      ->type_name("PATTERN")
+      ->group(kNames);
+}
+
 void add_tracing(CLI::App& app, Options& o) {
   app.add_flag("--drain", o.drain, "Follow responses until the client has acknowledged them")
       ->group(kTracing);
@@ -188,11 +201,6 @@ void add_tracing(CLI::App& app, Options& o) {
       ->group(kTracing);
   add_size(app, "--capture", o.capture_bytes,
            "Bytes of a request that are looked at, at most 16K (default 8K; 0: none)")
-      ->group(kTracing);
-  app.add_option("--protocol", o.protocols,
-                 "Connections to this port speak that protocol, whatever they look like")
-      ->delimiter(',')
-      ->type_name("PORT=NAME")
       ->group(kTracing);
   app.add_option("--ready-fd", o.ready_fd, "Write a line to this descriptor once attached")
       ->type_name("FD")
@@ -228,6 +236,7 @@ CommandLine make_parser(Options& o) {
   add_time(app, o);
   add_outputs(app, o);
   add_gates(app, o);
+  add_names(app, o);
   add_tracing(app, o);
   app.add_option("--stacks", o.stacks,
                  "Write where in the code slow requests spend their time, as folded stacks")
@@ -244,6 +253,7 @@ CommandLine make_parser(Options& o) {
                      "Keep header values, query strings and bodies in the recording");
   p.record->add_flag("-q,--quiet", o.quiet, "Only errors");
   p.record->add_flag("-v,--verbose", o.verbose, "Say more");
+  add_names(*p.record, o);
   add_tracing(*p.record, o);
 
   p.report = app.add_subcommand("report", "Analyse a recording; needs no root");
@@ -252,6 +262,7 @@ CommandLine make_parser(Options& o) {
       ->type_name("FILE");
   add_outputs(*p.report, o);
   add_gates(*p.report, o);
+  add_names(*p.report, o);
 
   p.doctor = app.add_subcommand("doctor", "Try every hook and say what works, and how to mend it");
   p.doctor->add_option("-p,--pid", o.pids, "Look at this process too")
@@ -311,7 +322,7 @@ Result<> check(const Options& o) {
   if (o.capture_bytes > (16U << 10U)) {
     return usage(fmt::format("--capture {}: more than 16K", o.capture_bytes));
   }
-  if (auto pins = protocol_pins(o); !pins) return std::move(pins).error();
+  if (auto flow = flow_config(o); !flow) return std::move(flow).error();
   for (const std::string& group : o.without) {
     if (group == "process" || group == "conn" || group == "io") {
       return usage(fmt::format("--without {}: nothing can be measured without it", group));
@@ -339,8 +350,7 @@ std::string join_command_line(int argc, const char* const* argv) {
   return line;
 }
 
-}  // namespace
-
+// Usage errors name what was given and the protocols there are.
 Result<std::vector<ProtocolPin>> protocol_pins(const Options& options) {
   std::vector<ProtocolPin> pins;
   for (const std::string& text : options.protocols) {
@@ -360,6 +370,19 @@ Result<std::vector<ProtocolPin>> protocol_pins(const Options& options) {
     pins.push_back({port, spec});
   }
   return pins;
+}
+
+}  // namespace
+
+Result<FlowConfig> flow_config(const Options& options) {
+  FlowConfig config;
+  auto pins = protocol_pins(options);
+  if (!pins) return std::move(pins).error();
+  config.pins = std::move(*pins);
+  auto routes = RoutePatterns::compile(options.routes);
+  if (!routes) return std::move(routes).error();
+  config.routes = std::move(*routes);
+  return config;
 }
 
 Result<ParsedOptions> parse_options(int argc, const char* const* argv) {

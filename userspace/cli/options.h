@@ -70,14 +70,17 @@ struct Options {
   std::string recording;  // report: the file
   bool keep_payload = false;
 
+  // what things are called
+  std::vector<std::string> protocols;  // PORT=NAME
+  std::vector<std::string> routes;     // patterns
+
   // how it traces
   bool drain = false;                // until the client has acknowledged
   std::vector<std::string> without;  // hook groups
   std::vector<std::string> disable_features;
   std::uint64_t ring_bytes = 8U << 20U;
   std::uint64_t capture_bytes = 8192;
-  std::vector<std::string> protocols;  // PORT=NAME
-  std::string shell;                   // completion
+  std::string shell;  // completion
   int ready_fd = -1;
 
   std::string command_line;
@@ -89,8 +92,8 @@ struct ParsedOptions {
   std::string help;
 };
 
-/// --protocol as ports and protocols. Usage errors name what was given and the protocols there are.
-Result<std::vector<ProtocolPin>> protocol_pins(const Options& options);
+/// --protocol and --route, as the analysis takes them.
+Result<FlowConfig> flow_config(const Options& options);
 
 /// Parses and checks. Usage errors say which option, what was given, and what it takes.
 Result<ParsedOptions> parse_options(int argc, const char* const* argv);

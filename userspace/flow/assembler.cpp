@@ -160,6 +160,7 @@ void Assembler::take_head(Request& request, const RequestHead& head) {
   request.protocol_version = head.protocol_version;
   request.method = head.method;
   request.route = head.route;
+  request.route_source = head.route_source;
   request.trace = head.trace;
   request.request_id = head.request_id;
   request.open_ended = head.open_ended;

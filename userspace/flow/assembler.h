@@ -8,6 +8,7 @@
 #include "flow/listener.h"
 #include "flow/outstanding.h"
 #include "flow/stream.h"
+#include "model/route_tree.h"
 #include "proto/parser.h"
 
 #include <cstdint>
@@ -37,6 +38,12 @@ struct PendingBudget {
   std::size_t limit = 65536;
 };
 
+/// The routes of what the target serves, and of what it calls.
+struct RouteNames {
+  RouteTree served;
+  RouteTree called;
+};
+
 class Assembler {
  public:
   Assembler(const ConnFacts& facts,
@@ -44,12 +51,14 @@ class Assembler {
             FlowLosses& losses,
             PendingBudget& budget,
             Ledger& ledger,
+            RouteNames& routes,
             Work& work)
       : facts_(facts),
         listener_(listener),
         losses_(losses),
         budget_(budget),
         ledger_(ledger),
+        routes_(routes),
         work_(work) {}
   ~Assembler() { budget_.used -= outstanding_.size(); }
   Assembler(const Assembler&) = delete;
@@ -125,6 +134,7 @@ class Assembler {
   void remove_stream(Exchange& exchange);
   void give_up(Exchange& exchange, const Message& message, const Stream& responses);
   void move_to_stream(std::uint64_t stream_id);
+  void name_route(Request& request);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 
   const ConnFacts& facts_;
@@ -132,6 +142,7 @@ class Assembler {
   FlowLosses& losses_;
   PendingBudget& budget_;
   Ledger& ledger_;
+  RouteNames& routes_;
   Work& work_;
   std::string_view protocol_ = kUnknownProtocol;
   ProtocolFamily family_ = ProtocolFamily::Unknown;

@@ -52,6 +52,18 @@ void Assembler::account_for(Exchange& exchange) {
   }
 }
 
+// What was not found teaches nothing: anybody may ask for anything.
+void Assembler::name_route(Request& request) {
+  if (request.route_source != RouteSource::Classified) return;
+  RouteTree& tree = request.role == Role::Client ? routes_.called : routes_.served;
+  const bool teaches = request.outcome == Outcome::Matched && request.status_known &&
+                       !request.client_error && request.failure == Failure::None;
+  const Route route = teaches ? tree.learn(request.route) : tree.find(request.route);
+  if (route == request.route) return;
+  request.route = route;
+  request.route_source = RouteSource::Learned;
+}
+
 void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   Request& request = exchange.request;
   request.outcome = outcome;
@@ -59,6 +71,7 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   request.peer = &facts_.peer;
   request.local = &facts_.local;
   if (!request.budget.known) account_for(exchange);
+  name_route(request);
   listener_.on_request(request);
 }
 
@@ -174,6 +187,7 @@ void Assembler::disown_protocol() {
     request.protocol_version = {};
     request.method.clear();
     request.route.clear();
+    request.route_source = RouteSource::None;
     request.status = 0;
     request.status_text.clear();
     request.status_known = false;

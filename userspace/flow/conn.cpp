@@ -20,12 +20,13 @@ Conn::Conn(ConnFacts facts,
            FlowListener& listener,
            FlowLosses& losses,
            PendingBudget& budget,
-           Ledger& ledger)
+           Ledger& ledger,
+           RouteNames& routes)
     : facts_(std::move(facts)),
       losses_(losses),
       ledger_(ledger),
       work_{.conn_id = facts_.conn_id, .role = facts_.role},
-      assembler_(facts_, listener, losses, budget, ledger, work_),
+      assembler_(facts_, listener, losses, budget, ledger, routes, work_),
       pinned_(pinned),
       first_seen_(first_seen) {
   ledger_.on_conn_begin(work_);

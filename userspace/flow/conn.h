@@ -33,7 +33,8 @@ class Conn {
        FlowListener& listener,
        FlowLosses& losses,
        PendingBudget& budget,
-       Ledger& ledger);
+       Ledger& ledger,
+       RouteNames& routes);
   Conn(const Conn&) = delete;
   Conn& operator=(const Conn&) = delete;
 

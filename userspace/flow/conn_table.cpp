@@ -67,6 +67,7 @@ ConnTable::ConnTable(FlowConfig config, FlowListener& listener)
       listener_(listener),
       ledger_([this](std::uint64_t id) { return work_of(id); }) {
   budget_.limit = config_.pending_requests;
+  if (!config_.routes.empty()) out_.routes = &config_.routes;
 }
 
 void ConnTable::make_room() {
@@ -102,7 +103,7 @@ Conn& ConnTable::add(ConnFacts facts, FirstSeen first_seen) {
   }
   const ParserSpec* protocol = pinned(facts);
   entry.conn = std::make_unique<Conn>(std::move(facts), first_seen, protocol, listener_, losses_,
-                                      budget_, ledger_);
+                                      budget_, ledger_, routes_);
   if (want_acks_) entry.conn->want_acks();
   last_ = entry.conn.get();
   last_id_ = conn_id;

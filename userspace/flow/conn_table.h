@@ -4,6 +4,7 @@
 
 #include "flow/conn.h"
 #include "flow/stack_samples.h"
+#include "proto/route_patterns.h"
 
 #include <cstdint>
 #include <deque>
@@ -26,6 +27,7 @@ struct FlowConfig {
   std::size_t connections = 65536;
   std::size_t pending_requests = 65536;
   std::vector<ProtocolPin> pins;
+  RoutePatterns routes;
 };
 
 class ConnTable {
@@ -67,6 +69,9 @@ class ConnTable {
   /// Of the payload of the data event that was handled last.
   [[nodiscard]] const std::vector<SecretSpan>& secrets() const { return out_.secrets; }
 
+  /// What the routes of answered requests are by now.
+  [[nodiscard]] const RouteNames& routes() const { return routes_; }
+
   [[nodiscard]] FlowLosses losses() const;
   [[nodiscard]] std::size_t size() const { return conns_.size(); }
   /// Ids of the Unix connections that have not ended.
@@ -95,6 +100,7 @@ class ConnTable {
   FlowListener& listener_;
   FlowLosses losses_;
   PendingBudget budget_;
+  RouteNames routes_;
   bool want_acks_ = false;
   Ledger ledger_;  // outlives the connections
   bool want_stacks_ = false;

@@ -3,6 +3,20 @@
 
 namespace tailwhy {
 
+std::string_view to_string(RouteSource source) {
+  switch (source) {
+    case RouteSource::None:
+      break;
+    case RouteSource::Classified:
+      return "classified";
+    case RouteSource::Learned:
+      return "learned";
+    case RouteSource::Pattern:
+      return "pattern";
+  }
+  return {};
+}
+
 std::string_view to_string(EndRule rule) {
   switch (rule) {
     case EndRule::None:

@@ -81,6 +81,16 @@ struct Stamps {
 // that sent the request's first and last byte, write_first/write_last those that read the first and
 // last byte of the response, and `arrived` is when the response's first byte became readable.
 
+// By what a route was made.
+enum class RouteSource : std::uint8_t {
+  None,        // it is no path
+  Classified,  // fixed rules for each segment (proto/route.h)
+  Learned,     // and a place that turned out to have too many names (model/route_tree.h)
+  Pattern,     // the user gave it
+};
+// "classified", "learned", "pattern"; empty for None.
+std::string_view to_string(RouteSource source);
+
 struct Request {
   std::uint64_t conn_id = 0;
   std::uint64_t number = 0;  // on its connection, from 1
@@ -99,8 +109,9 @@ struct Request {
   std::string_view protocol;                        // "http", "redis", "unknown"; static text
   std::string_view protocol_version;                // "1.1"; static text, may be empty
   ProtocolFamily family = ProtocolFamily::Unknown;  // says what the next four are
-  Method method;             // the operation: a method or a command; empty: unknown or none
-  Route route;               // the target, of low cardinality and without a literal; empty: unknown
+  Method method;  // the operation: a method or a command; empty: unknown or none
+  Route route;    // the target, of low cardinality and without a literal; empty: unknown
+  RouteSource route_source = RouteSource::None;
   std::uint16_t status = 0;  // of protocols that have numbers; 0: unknown or none
   StatusText status_text;    // of the others: a word of theirs ([A-Za-z0-9_.-]); empty: unknown
   TraceContext trace;

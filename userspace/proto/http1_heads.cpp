@@ -50,6 +50,7 @@ void Http1Parser::begin_message(Input& in, Half& h) {
     wants_http2_ = false;
     in.out.tell(Message::Kind::RequestBegin, in.side, in.position());
     in.head = &in.fresh.emplace();
+    if (in.out.routes != nullptr) in.head->route = RouteBuilder(in.out.routes);
   }
   h.begin = in.position();
   h.begun = in.side == Side::Request;
@@ -172,6 +173,7 @@ void Http1Parser::emit_request_head(const Half& h,
   if (head == nullptr) return;
   request.protocol_version = version_text(h.http);
   request.route = head->route.finish();
+  request.route_source = head->route.source();
   request.trace = head->trace;
   request.request_id = head->request_id;
   wants_http2_ = head->wants_http2 && !h.other_method;

@@ -1,6 +1,5 @@
 #include "proto/http2_fields.h"
 
-#include "proto/route.h"
 #include "proto/trace_context.h"
 
 #include <algorithm>
@@ -114,7 +113,8 @@ void Fields::take(const Field& field) {
     case Name::Path:
       if (path_seen_) break;
       path_seen_ = true;
-      route_ = route_template(value);
+      path_.append(value);
+      route_ = path_.finish();
       call_ = call_name(value);
       break;
     case Name::Status:
@@ -171,6 +171,7 @@ RequestHead Fields::request_head() const {
       head.family = ProtocolFamily::Http;
       head.method = method_;
       head.route = route_;
+      head.route_source = path_.source();
       break;
     case Grpc::Unknown:  // the path of a call is no route
       head.method = method_;

@@ -4,6 +4,7 @@
 
 #include "proto/http2_hpack.h"
 #include "proto/parser.h"
+#include "proto/route.h"
 
 #include <cstdint>
 
@@ -14,7 +15,8 @@ enum class Grpc : std::uint8_t { Unknown, No, Yes };
 
 class Fields {
  public:
-  Fields() {}  // NOLINT(modernize-use-equals-default): texts need not be cleared
+  // `routes`: of paths, that the user gave; null: none.
+  explicit Fields(const RoutePatterns* routes) : path_(routes) {}
 
   void take(const Field& field);
   // A part of the block was not seen, or made no sense.
@@ -30,6 +32,7 @@ class Fields {
 
  private:
   Method method_;
+  RouteBuilder path_;
   Route route_;
   Route call_;
   TraceContext trace_;

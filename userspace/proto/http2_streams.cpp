@@ -79,7 +79,7 @@ void Http2Parser::begin_block(Half& h, Side side, ParseOutput& out) {
   h.block_pushed = h.frame.type == FrameType::PushPromise;
   h.block_opens = false;
   h.block_ends = !h.block_pushed && h.frame.has(kFlagEndStream);
-  h.fields = std::make_unique<Fields>();
+  h.fields = std::make_unique<Fields>(out.routes);
   const std::uint32_t id = h.frame.stream;
   if (side == Side::Response) {
     adopt_upgraded(id);

@@ -27,7 +27,8 @@ struct RequestHead {
   ProtocolFamily family = ProtocolFamily::Unknown;  // of `protocol`
   std::string_view protocol_version;                // static text
   Method method;
-  Route route;              // of HTTP: path template without query (proto/route.h)
+  Route route;  // of HTTP: path template without query (proto/route.h)
+  RouteSource route_source = RouteSource::None;
   bool open_ended = false;  // model/request.h
   bool one_way = false;     // wants no answer: it has ended, and well, with its last byte
   TraceContext trace;
@@ -92,10 +93,13 @@ struct SecretSpan {
   std::size_t size;
 };
 
+class RoutePatterns;
+
 struct ParseOutput {
   std::vector<Message> messages;
   std::vector<SecretSpan> secrets;  // filled only if want_secrets
   bool want_secrets = false;
+  const RoutePatterns* routes = nullptr;  // of paths, that the user gave; null: none
   // One more boundary; what else there is to it is the caller's to fill in.
   Message& tell(Message::Kind kind, Side side, std::uint64_t offset, std::uint64_t stream_id = 0) {
     Message& message = messages.emplace_back();

@@ -246,12 +246,15 @@ void RouteBuilder::add_segment(std::string_view segment, bool too_long, bool las
     segment = segment.substr(0, parameters);
     too_long = false;
   }
+  match_.segment(segment, too_long);
+  if (full_) return;
   const std::string_view ext = last && !too_long ? extension(segment) : std::string_view("");
   const std::string_view stem = segment.substr(0, segment.size() - ext.size());
   const std::string_view name = too_long || is_id(stem) ? kId : stem;
   if (++segments_ > kRouteSegments || route_.size() + 1 + name.size() + ext.size() > kRoom) {
     route_.append(kRest);
-    part_ = Part::Done;
+    full_ = true;
+    if (!match_.possible()) part_ = Part::Done;
     return;
   }
   route_.append("/");
@@ -270,6 +273,11 @@ Route RouteBuilder::finish() {
     route_.clear();
   }
   part_ = Part::Done;
+  if (route_.view().starts_with('/')) {
+    const Route* pattern = match_.route();
+    source_ = pattern != nullptr ? RouteSource::Pattern : RouteSource::Classified;
+    if (pattern != nullptr) route_ = *pattern;
+  }
   return route_;
 }
 

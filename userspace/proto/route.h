@@ -5,6 +5,7 @@
 
 #include "base/inline_text.h"
 #include "model/request.h"
+#include "proto/route_patterns.h"
 
 #include <cstdint>
 #include <string_view>
@@ -19,9 +20,15 @@ inline constexpr std::size_t kRouteSegmentBytes = 24;
 // Builds the route of a target that arrives in pieces; where it is cut makes no difference.
 class RouteBuilder {
  public:
+  RouteBuilder() = default;
+  // A pattern of the user's that matches is the route. `patterns`, null: none, must outlive it.
+  explicit RouteBuilder(const RoutePatterns* patterns) : match_(patterns) {}
+
   void append(std::string_view piece);
   // The route of everything appended so far. Appending after this is not allowed.
   [[nodiscard]] Route finish();
+  // After finish(): by what it was made.
+  [[nodiscard]] RouteSource source() const { return source_; }
 
  private:
   enum class Part : std::uint8_t { Start, Star, Scheme, Colon, Slash, Authority, Path, Done, None };
@@ -33,8 +40,11 @@ class RouteBuilder {
   void add_segment(std::string_view segment, bool too_long, bool last);
 
   Route route_;
+  RouteMatch match_;
   InlineText<kHeldBytes> held_;  // of a segment whose end has not come yet
   std::uint8_t segments_ = 0;
+  bool full_ = false;  // nothing more is appended
+  RouteSource source_ = RouteSource::None;
   Part part_ = Part::Start;
 };
 

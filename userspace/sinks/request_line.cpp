@@ -115,6 +115,9 @@ void put_what(fmt::memory_buffer& out, const Request& request) {
     put_key(out, names.target);
     put_text(out, {}, request.route.view());
   }
+  if (request.route_source != RouteSource::None) {
+    put_word(out, ",\"tailwhy.route.source\":", to_string(request.route_source));
+  }
   if (request.status != 0) {
     put_key(out, names.status);
     put_number(out, {}, request.status);

@@ -148,6 +148,11 @@ void Aggregator::on_connection_closed(const ConnectionEnd& end) {
   counts.timed_out += end.timed_out ? 1 : 0;
 }
 
+void Aggregator::rename_routes(const RouteTable::Rename& route_of) {
+  end_run();
+  routes_.rename(route_of);
+}
+
 Report Aggregator::take_interval(Moment now) {
   end_run();
   interval_.end_ns = now.mono_ns;

@@ -52,6 +52,9 @@ class Aggregator {
   void on_bytes_out(std::uint64_t bytes) { interval_.resources.network_out_bytes += bytes; }
   void on_bytes_not_parsed(std::uint64_t bytes) { interval_.bytes_not_parsed += bytes; }
 
+  /// Routes that were counted are called otherwise now; see RouteTable::rename().
+  void rename_routes(const RouteTable::Rename& route_of);
+
   /// Ends the interval and begins the next. Fields of other sources are left as they are by
   /// default.
   Report take_interval(Moment now);

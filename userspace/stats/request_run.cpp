@@ -8,9 +8,10 @@ namespace {
 bool counted_alike(const Request& a, const Request& b) {
   return a.at == b.at && a.role == b.role && a.outcome == b.outcome && a.failure == b.failure &&
          a.protocol == b.protocol && a.family == b.family && a.method == b.method &&
-         a.route == b.route && a.status == b.status && a.status_text == b.status_text &&
-         a.status_known == b.status_known && a.client_error == b.client_error &&
-         a.open_ended == b.open_ended && a.budget == b.budget && a.retransmits == b.retransmits;
+         a.route == b.route && a.route_source == b.route_source && a.status == b.status &&
+         a.status_text == b.status_text && a.status_known == b.status_known &&
+         a.client_error == b.client_error && a.open_ended == b.open_ended && a.budget == b.budget &&
+         a.retransmits == b.retransmits;
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ bool RouteTable::KeyView::operator==(const KeyView& other) const {
     return a.size() == b.size() && (a.empty() || a.data() == b.data() || a == b);
   };
   return status == other.status && role == other.role && family == other.family &&
-         open_ended == other.open_ended && same(protocol, other.protocol) &&
-         same(method, other.method) && same(route, other.route) &&
+         open_ended == other.open_ended && by_pattern == other.by_pattern &&
+         same(protocol, other.protocol) && same(method, other.method) && same(route, other.route) &&
          same(status_text, other.status_text);
 }
 
@@ -85,8 +85,8 @@ RouteTable::Entry& RouteTable::find_or_insert(const KeyView& key) {
   if (const auto found = rows_.find(key); found != rows_.end()) return *(last_ = &*found);
   if (rows_.size() >= limits_.rows) return other_of(key);
   Key owned{
-      key.protocol, std::string(key.method), std::string(key.route),      key.status, key.role,
-      key.family,   key.open_ended,          std::string(key.status_text)};
+      key.protocol, std::string(key.method), std::string(key.route),       key.status,    key.role,
+      key.family,   key.open_ended,          std::string(key.status_text), key.by_pattern};
   return *rows_.try_emplace(std::move(owned)).first;
 }
 
@@ -99,7 +99,8 @@ void RouteTable::add(const Request& request, NameIds names, std::uint64_t count)
                                  .role = role,
                                  .family = request.family,
                                  .open_ended = request.open_ended,
-                                 .status_text = request.status_text.view()});
+                                 .status_text = request.status_text.view(),
+                                 .by_pattern = request.route_source == RouteSource::Pattern});
   Counts& counts = entry.second.interval;
   if (counts.count == 0) touched_.push_back(&entry);
   counts.count += count;
@@ -156,6 +157,33 @@ std::vector<RouteStats> RouteTable::total() const {
   }
   sort_rows(rows);
   return rows;
+}
+
+void RouteTable::rename(const Rename& route_of) {
+  std::vector<std::pair<Key, std::string>> renamed;
+  for (const auto& [key, row] : rows_) {
+    if (key.family != ProtocolFamily::Http || key.by_pattern) continue;
+    const Route route = route_of(key.role, Route(key.route));
+    if (route.view() != key.route) renamed.emplace_back(key, std::string(route.view()));
+  }
+  for (auto& [key, route] : renamed) {
+    Key to = key;
+    to.route = std::move(route);
+    move(key, std::move(to));
+  }
+}
+
+void RouteTable::move(const Key& from, Key to) {
+  auto node = rows_.extract(from);
+  Entry& target = *rows_.try_emplace(std::move(to)).first;
+  Row& row = node.mapped();
+  if (row.interval.count > 0) {
+    std::erase_if(touched_, [&](const Entry* entry) { return &entry->second == &row; });
+    if (target.second.interval.count == 0) touched_.push_back(&target);
+  }
+  row.interval.add_to(target.second.interval);
+  row.total.add_to(target.second.total);
+  last_ = nullptr;
 }
 
 // Latencies all over the scale in every row would take several times the usual memory: then the

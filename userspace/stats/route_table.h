@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,6 +35,11 @@ class RouteTable {
   /// are the same (RequestRun), with the sizes of all.
   void add(const Request& request, NameIds names = {}, std::uint64_t count = 1);
 
+  /// Rows of paths get the route that `route_of` gives for theirs, and those that get the same one
+  /// become one. For routes that the user named it is not asked.
+  using Rename = std::function<Route(Role role, const Route& route)>;
+  void rename(const Rename& route_of);
+
   /// The rows with requests since the last call, most requests first. Adds them to the total.
   std::vector<RouteStats> take_interval();
 
@@ -53,6 +59,7 @@ class RouteTable {
     ProtocolFamily family = ProtocolFamily::Unknown;
     bool open_ended = false;
     std::string_view status_text{};
+    bool by_pattern = false;
     bool operator==(const KeyView& other) const;
   };
   // ... and as a row keeps it. Protocol names are static text.
@@ -65,8 +72,9 @@ class RouteTable {
     ProtocolFamily family = ProtocolFamily::Unknown;
     bool open_ended = false;
     std::string status_text{};
+    bool by_pattern = false;    // the user named the route
     operator KeyView() const {  // NOLINT(google-explicit-constructor)
-      return {protocol, method, route, status, role, family, open_ended, status_text};
+      return {protocol, method, route, status, role, family, open_ended, status_text, by_pattern};
     }
   };
   struct KeyHash {
@@ -96,6 +104,7 @@ class RouteTable {
   using Rows = std::unordered_map<Key, Row, KeyHash, KeyEqual>;
   using Entry = Rows::value_type;
 
+  void move(const Key& from, Key to);
   Entry& find_or_insert(const KeyView& key);
   Entry& other_of(const KeyView& key);
   static RouteStats row_of(const Key& key, Counts counts);

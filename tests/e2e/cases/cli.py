@@ -60,6 +60,7 @@ def nonsense(t):
         (["-p", "1", "--log-requests", "some"], "some"), (["-p", "1", "--log-requests", "slow"], "slow"),
         (["-p", "1", "--fail-if", "p99"], "p99"), (["-p", "1", "--fail-if", "p98>x"], "p98"),
         (["-p", "1", "--disable-feature", "gravity"], "gravity"), (["record", "-p", "1"], "output"),
+        (["-p", "1", "--route", "user"], "user"), (["-p", "1", "--route", "/a/**/b"], "**"),
         (["report"], "recording"), (["completion", "tcsh"], "tcsh"), (["--comm", "/[/"], "["),
     ]
     for arguments, word in wrong:

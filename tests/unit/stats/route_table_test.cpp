@@ -195,3 +195,45 @@ TEST_CASE("routes: budgets are part of what is bounded, and folding keeps them a
   CHECK(sum == all);
   CHECK(table.size() < 100);
 }
+
+TEST_CASE("routes: rows that get the same name become one", "[stats][routes]") {
+  RouteTable table;
+  const auto add = [&](std::string_view route, RouteSource source, Ns duration) {
+    Request request = http_request(route, 1000, duration);
+    request.route_source = source;
+    table.add(request);
+  };
+  const auto rename = [](Role role, const Route& route) {
+    CHECK(role == Role::Server);
+    return route.view().starts_with("/user/") ? Route("/user/{id}") : route;
+  };
+  add("/user/alice", RouteSource::Classified, 2000);
+  add("/user/bob", RouteSource::Classified, 3000);
+  static_cast<void>(table.take_interval());
+  add("/user/bob", RouteSource::Classified, 4000);
+  add("/user/{id}", RouteSource::Learned, 5000);
+  add("/user/me", RouteSource::Pattern, 6000);  // the user said so
+  add("/else", RouteSource::Classified, 7000);
+  table.rename(rename);
+
+  const auto rows = table.take_interval();
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].route == "/user/{id}");
+  CHECK(rows[0].count == 2);
+  CHECK(rows[0].latency.duration.min_ns() == 4000);
+  CHECK(rows[0].latency.duration.max_ns() == 5000);
+  CHECK(rows[1].route == "/else");
+  CHECK(rows[2].route == "/user/me");
+
+  const auto total = table.total();
+  REQUIRE(total.size() == 3);
+  CHECK(total[0].route == "/user/{id}");
+  CHECK(total[0].count == 4);
+  CHECK(total[0].latency.duration.min_ns() == 2000);
+
+  add("/user/bob", RouteSource::Classified, 1000);
+  add("/else", RouteSource::Classified, 1000);
+  table.rename(rename);
+  CHECK(sum_counts(table.take_interval()) == 2);
+  CHECK(sum_counts(table.total()) == 8);
+}
