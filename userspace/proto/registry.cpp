@@ -3,6 +3,7 @@
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "proto/kafka.h"
+#include "proto/memcached.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
@@ -11,7 +12,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kRedis,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis,
 };
 
 }  // namespace

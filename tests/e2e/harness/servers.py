@@ -245,6 +245,27 @@ def redis(t, address=None):
     return Redis(t, process, address)
 
 
+# --- memcached
+
+class Memcached(Server):
+    def stats(self):
+        """The server's own counters, asked on a connection of their own. `stats` is a request, too."""
+        with connect(self.address) as asked:
+            asked.sendall(b"stats\r\n")
+            text = b""
+            while not text.endswith(b"END\r\n"):
+                text += asked.recv(65536)
+        lines = [line.split(" ", 2) for line in text.decode().split("\r\n") if line.startswith("STAT ")]
+        return {name: int(value) for _, name, value in lines if value.isdigit()}
+
+
+def memcached(t, *arguments):
+    address = f"{LOOPBACK}:{free_port()}"
+    process = t.start([t.tool("memcached"), "-u", "nobody", "-l", LOOPBACK, "-U", "0", "-t", "2", "-p",
+                       address.rsplit(":", 1)[1], *arguments], "memcached")
+    return Memcached(t, process, address)
+
+
 # --- our own and interpreted ones: they print "listening ADDRESS"
 
 class Printed(Server):

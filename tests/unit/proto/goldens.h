@@ -146,9 +146,8 @@ inline void check_gaps(const ParserSpec& spec, const Golden& golden, const Golde
           const std::string_view seen = bytes.substr(from + size);
           driver.skip(turn.side, size).feed(turn.side, seen);
         }
-        if (std::count_if(before.begin(), before.end(), [](const std::string& line) {
-              return line.find("mistaken") != std::string::npos;
-            }) > 0) {
+        // whoever has not seen enough to be sure may give up: others are asked then
+        if (!driver.log().empty() && driver.log().back().find("mistaken") != std::string::npos) {
           continue;
         }
         REQUIRE(before.size() <= driver.log().size());
