@@ -64,12 +64,13 @@ void Http1Parser::turn(Side side, std::uint64_t offset, ParseOutput& out) {
   h.probe = h.state == State::Lost || h.state == State::ChunkGap || maybe_no_body;
 }
 
-// Is this turn the beginning of a message? Its first bytes may come one by one: then they wait.
+// Is this turn the beginning of a message? Its first bytes tell, and no others: they may come one
+// by one, and wait then.
 void Http1Parser::probe(Input& in, Half& h) {
-  InlineText<2 * kProbeBytes> start(h.held.view());
+  InlineText<kProbeBytes> start(h.held.view());
   start.append({in.at, in.size()});
   const Confidence found = http1_begins(in.side, start.view());
-  if (found == Confidence::NeedMore && h.held.size() + in.size() <= kProbeBytes) {
+  if (found == Confidence::NeedMore && start.size() < kProbeBytes) {
     h.held.append({in.at, in.size()});
     in.at = in.end;
     return;

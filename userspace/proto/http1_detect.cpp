@@ -120,7 +120,8 @@ Confidence http1_begins(Side side, std::string_view text) {
   if (rest.front() != ' ' || method.empty() || method.size() > kLongestMethod)
     return Confidence::No;
   if (method == "CONNECT") return Confidence::Yes;
-  if (rest[1] != '/' && !is_known_method(method)) return Confidence::No;
+  // Nobody may hold, and so keep in a recording, words that are none.
+  if (!is_known_method(method)) return Confidence::No;
   return begins_target(rest[1]) ? Confidence::Yes : Confidence::No;
 }
 

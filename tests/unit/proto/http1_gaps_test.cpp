@@ -326,6 +326,32 @@ TEST_CASE("http1: a lost side finds a beginning whose first bytes come one by on
                                fmt::format("response end {} framing", kReply.size())});
 }
 
+TEST_CASE("http1: whether a turn is a beginning does not depend on how it comes",
+          "[proto][http1]") {
+  for (const std::string_view text :
+       {"PURGE /a HTTP/1.1\r\n\r\n", "FOO /a\x01\x02 nothing",
+        "\r\n\r\nVERSION-CONTROL /a HTTP/1.1\r\n\r\n",
+        "THIS-IS-A-METHOD-TOO-LONG-TO-BE-ONE /a HTTP/1.1\r\n\r\n", "get /a HTTP/1.1\r\n\r\n",
+        "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\nGET / "
+        "HTTP/1.1\r\n\r\n"}) {
+    INFO(text);
+    Driver whole;
+    whole.unsynchronised(Side::Request).turn(Side::Request).feed(Side::Request, text);
+    const Lines expected = whole.take();
+    for (std::size_t cut = 1; cut < text.size(); ++cut) {
+      Driver pieces;
+      pieces.unsynchronised(Side::Request).turn(Side::Request);
+      pieces.feed(Side::Request, text.substr(0, cut)).feed(Side::Request, text.substr(cut));
+      CHECK(pieces.take() == expected);
+    }
+    Driver bytewise;
+    bytewise.unsynchronised(Side::Request).turn(Side::Request);
+    for (const char& c : text)
+      bytewise.feed(Side::Request, {&c, 1});
+    CHECK(bytewise.take() == expected);
+  }
+}
+
 TEST_CASE("http1: what only begins like a beginning is none", "[proto][http1]") {
   for (const std::string_view almost :
        {"G", "GET", "GET ", "\r\n\r\n", "GETTING ON", "HTTP/1.1 200"}) {
