@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct ConnFacts {
   Ns established = 0;
   Ns accepted = 0;
   bool accept_exact = false;
+  std::string server_name;  ///< that a TLS client asked for; empty: not known
 };
 
 /// Limits and counters that all connections share.

@@ -70,6 +70,7 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   if (failure != Failure::None) request.failure = failure;
   request.peer = &facts_.peer;
   request.local = &facts_.local;
+  request.server_name = facts_.server_name;
   if (!request.budget.known) account_for(exchange);
   name_route(request);
   listener_.on_request(request);

@@ -109,6 +109,9 @@ void Conn::apply(ParseOutput& out) {
       case Message::Kind::Lost:
         lose_place(message.side, message.offset);
         break;
+      case Message::Kind::RequestHead:
+        if (!message.request.server_name.empty()) facts_.server_name = message.request.server_name;
+        break;
       case Message::Kind::RequestBegin:
       case Message::Kind::ResponseBegin:
         find_place(message.side, message.offset);

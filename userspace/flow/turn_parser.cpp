@@ -35,7 +35,19 @@ void TurnParser::feed(Side side,
                       std::span<const std::byte> bytes,
                       ParseOutput& out) {
   moved(side, offset, bytes.size(), out);
+  if (side == Side::Request && !hello_.over()) return read_hello(offset, bytes, out);
   out.hide_all(bytes.size());
+}
+
+void TurnParser::read_hello(std::uint64_t offset,
+                            std::span<const std::byte> bytes,
+                            ParseOutput& out) {
+  ByteCursor in(Side::Request, offset, bytes, out);
+  hello_.read(in);
+  if (!hello_.server_name().empty() && hello_.over()) {
+    in.emit(Message::Kind::RequestHead, in.position()).request.server_name = hello_.server_name();
+  }
+  in.hide(in.rest().size());
 }
 
 void TurnParser::skip(Side side,
@@ -43,6 +55,7 @@ void TurnParser::skip(Side side,
                       std::uint64_t size,
                       std::span<const std::byte> /*tail*/,
                       ParseOutput& out) {
+  if (side == Side::Request) hello_.lose();
   moved(side, offset, size, out);
 }
 
@@ -51,6 +64,7 @@ void TurnParser::finish(Side side, std::uint64_t /*offset*/, ParseOutput& out) {
 }
 
 void TurnParser::turn(Side side, std::uint64_t /*offset*/, ParseOutput& out) {
+  if (side == Side::Response) hello_.lose();
   if (side == Side::Request && state_ == State::Response) {
     end_response(EndRule::DirectionReversal, out);
   }

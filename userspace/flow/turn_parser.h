@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/parser.h"
+#include "proto/tls_hello.h"
 
 namespace tailwhy {
 
@@ -25,12 +26,14 @@ class TurnParser final : public Parser {
   void resume_request(std::uint64_t offset);
 
  private:
+  void read_hello(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   void moved(Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out);
   void end_request(ParseOutput& out);
   void end_response(EndRule rule, ParseOutput& out);
 
   enum class State : std::uint8_t { Idle, Request, Response };
   State state_ = State::Idle;
+  TlsHello hello_;  // of the first request
   std::uint64_t request_end_ = 0;
   std::uint64_t response_end_ = 0;
 };

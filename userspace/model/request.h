@@ -105,6 +105,8 @@ struct Request {
   std::uint32_t tid = 0;
   const Endpoint* peer = nullptr;   // never null; lives as long as the callback
   const Endpoint* local = nullptr;  // never null
+  // That a TLS client asked for; empty: not known. As long as the callback.
+  std::string_view server_name;
 
   std::string_view protocol;                        // "http", "redis", "unknown"; static text
   std::string_view protocol_version;                // "1.1"; static text, may be empty

@@ -33,6 +33,9 @@ struct RequestHead {
   bool one_way = false;     // wants no answer: it has ended, and well, with its last byte
   TraceContext trace;
   RequestId request_id;
+  // The name that its client asked for before all became secret (tls_hello.h), for this request and
+  // those after it; lives as long as the parser. Empty: none was seen.
+  std::string_view server_name;
 };
 
 // What the head of a response says.

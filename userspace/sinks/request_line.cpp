@@ -139,6 +139,12 @@ void put_peer(fmt::memory_buffer& out, const Request& request, bool address) {
   if (!unix_socket) put_number(out, ",\"network.peer.port\":", peer.port);
 }
 
+void put_server_name(fmt::memory_buffer& out, const Request& request) {
+  if (!request.server_name.empty()) {
+    put_text(out, ",\"tls.client.server_name\":", request.server_name);
+  }
+}
+
 void put_times(fmt::memory_buffer& out, const Request& request) {
   const Stamps& at = request.at;
   const bool answered = at.write_first != 0;
@@ -273,6 +279,7 @@ void begin_request_line(fmt::memory_buffer& out,
   put_number(out, ",\"thread.id\":", request.tid);
   put_what(out, request);
   put_peer(out, request, peer_address);
+  put_server_name(out, request);
   put_times(out, request);
   put_budget(out, request);
   put_meanwhile(out, request);

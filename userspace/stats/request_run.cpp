@@ -25,6 +25,7 @@ void RequestRun::begin(const Request& request) {
   sum_ = request;
   sum_.peer = nullptr;
   sum_.local = nullptr;
+  sum_.server_name = {};
   count_ = 1;
 }
 

@@ -12,7 +12,7 @@ namespace tailwhy {
 class RequestRun {
  public:
   [[nodiscard]] std::uint64_t count() const { return count_; }
-  /// One of them, with the sizes of all; its `peer` and `local` point nowhere.
+  /// One of them, with the sizes of all; its texts that are not its own point nowhere.
   [[nodiscard]] const Request& sum() const { return sum_; }
 
   /// Others may follow that are the same: it was pipelined, and nothing of it has a name that is
