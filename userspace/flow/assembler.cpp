@@ -194,6 +194,7 @@ bool Assembler::apply(const std::vector<Message>& messages,
         if (Exchange* exchange = asking(message.stream_id)) {
           end_request(*exchange, message.offset, requests);
           exchange->response_ended = exchange->response_ended || exchange->one_way;
+          out_of_order_ = out_of_order_ || exchange->one_way;
           if (message.stream_id != 0) {
             exchange->request.request_bytes = message.size;
             emit_if_ended(*exchange);
@@ -270,7 +271,7 @@ void Assembler::move_to_stream(std::uint64_t stream_id) {
   const auto ordered = outstanding_.ordered();
   if (ordered.empty()) return;
   Exchange exchange = ordered.front();
-  outstanding_.remove_ordered(0);
+  outstanding_.pop_front();
   exchange.stream_id = stream_id;
   if (exchange.response_begun) ++answering_streams_;
   outstanding_.add(stream_id) = exchange;

@@ -132,7 +132,6 @@ class Assembler {
   void account_for(Exchange& exchange);
   void emit_matched(Exchange& exchange);
   void emit_unacked(std::size_t most);
-  void remove(std::size_t index);
   void remove_stream(Exchange& exchange);
   void give_up(Exchange& exchange, const Message& message, const Stream& responses);
   void move_to_stream(std::uint64_t stream_id);
@@ -160,7 +159,8 @@ class Assembler {
   std::uint64_t number_ = 0;
   std::uint64_t responses_end_ = 0;  // stream offset after the last response that ended
   bool response_lost_ = false;
-  bool doubtful_ = false;  // some stream is
+  bool doubtful_ = false;      // some stream is
+  bool out_of_order_ = false;  // one wants no answer, and an older one does
 };
 
 }  // namespace tailwhy

@@ -2,6 +2,7 @@
 #include "flow/assembler.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace tailwhy {
@@ -56,8 +57,8 @@ void Assembler::account_for(Exchange& exchange) {
 void Assembler::name_route(Request& request) {
   if (request.route_source != RouteSource::Classified) return;
   RouteTree& tree = request.role == Role::Client ? routes_.called : routes_.served;
-  const bool teaches = request.outcome == Outcome::Matched && request.status_known &&
-                       !request.client_error && request.failure == Failure::None;
+  const bool found = (request.status >= 200 && request.status < 300) || request.status == 304;
+  const bool teaches = request.outcome == Outcome::Matched && found;
   const Route route = teaches ? tree.learn(request.route) : tree.find(request.route);
   if (route == request.route) return;
   request.route = route;
@@ -76,14 +77,6 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   listener_.on_request(request);
 }
 
-// Takes an ended exchange out.
-void Assembler::remove(std::size_t index) {
-  --budget_.used;
-  outstanding_.remove_ordered(index);
-  const auto ordered = outstanding_.ordered();
-  if (index == 0 && !ordered.empty()) work_.number = ordered.front().request.number;
-}
-
 void Assembler::remove_stream(Exchange& exchange) {
   --budget_.used;
   if (exchange.response_begun) --answering_streams_;
@@ -93,16 +86,17 @@ void Assembler::remove_stream(Exchange& exchange) {
 // Hands on the exchanges that have ended on both sides, oldest first. An answer that came before
 // the request was complete waits for the rest of it.
 void Assembler::emit_ended() {
-  std::size_t index = 0;
-  while (index < outstanding_.ordered().size()) {
-    Exchange& exchange = outstanding_.ordered()[index];
-    if (!exchange.response_ended || !exchange.request_ended) {
-      ++index;
-      continue;
-    }
+  const auto emit_if_over = [this](Exchange& exchange) {
+    if (!exchange.response_ended || !exchange.request_ended) return false;
     emit_matched(exchange);
-    remove(index);
-  }
+    --budget_.used;
+    return true;
+  };
+  while (!outstanding_.ordered().empty() && emit_if_over(outstanding_.ordered().front()))
+    outstanding_.pop_front();
+  if (std::exchange(out_of_order_, false)) outstanding_.remove_ordered_if(emit_if_over);
+  const auto left = outstanding_.ordered();
+  if (!left.empty()) work_.number = left.front().request.number;
 }
 
 // The same of one stream.

@@ -432,6 +432,10 @@ void Conn::on_close(const tw_ev_conn_close& close, ParseOutput& out) {
     parser_->finish(Side::Response, stream(Side::Response).next(), out);
     apply(out);
   }
+  if (facts_.role == Role::Client && assembler_.pending() > 0) {  // so long it was waited for
+    const std::string_view protocol = protocol_ != nullptr ? protocol_->name : kUnknownProtocol;
+    ledger_.on_answered(work_, facts_.peer, protocol, close.hdr.ts_ns);
+  }
   assembler_.close(close_failure(close), stream(Side::Request), stream(Side::Response));
 }
 

@@ -51,7 +51,7 @@ class Ledger {
   /// Where only the next question ends an answer: it has come, and what was told of the one before
   /// has been read.
   static void on_next_request(Work& work);
-  /// An exchange that the target asked for was answered.
+  /// An exchange that the target asked for was answered, or will not be.
   void on_answered(Work& work, const Endpoint& peer, std::string_view protocol, Ns at);
 
   /// What the thread did while a request was in the queue.

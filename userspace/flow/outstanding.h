@@ -5,6 +5,7 @@
 
 #include "flow/exchange.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,16 +63,31 @@ class Outstanding {
       f(exchange);
   }
 
-  /// Takes out the one at `index` of ordered(). The front costs nothing.
-  void remove_ordered(std::size_t index) {
-    if (index < answered_) --answered_;
-    if (index != 0) {
-      ordered_.erase(ordered_.begin() + static_cast<std::ptrdiff_t>(first_ + index));
-    } else if (++first_ == ordered_.size()) {
+  /// Takes the front of ordered() out.
+  void pop_front() {
+    if (answered_ > 0) --answered_;
+    ++first_;
+    if (first_ == ordered_.size()) {
+      ordered_.clear();
+      first_ = 0;
+    } else if (first_ >= kMostDead && first_ * 2 > ordered_.size()) {
+      // there may always be one that has not ended
+      ordered_.erase(ordered_.begin(), ordered_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+    youngest_ = ordered_.empty() ? nullptr : &ordered_.back();
+  }
+  /// Takes out those of ordered() for which `ended(exchange)` is true, oldest first, in one pass.
+  template <class F>
+  void remove_ordered_if(F&& ended) {
+    const auto begin = ordered_.begin() + static_cast<std::ptrdiff_t>(first_);
+    ordered_.erase(std::remove_if(begin, ordered_.end(), ended), ordered_.end());
+    answered_ = 0;
+    if (first_ == ordered_.size()) {
       ordered_.clear();
       first_ = 0;
     }
-    youngest_ = first_ == ordered_.size() ? nullptr : &ordered_.back();
+    youngest_ = ordered_.empty() ? nullptr : &ordered_.back();
   }
   void remove_stream(std::uint64_t stream_id) {
     const auto found = streams_.find(stream_id);
@@ -88,8 +104,10 @@ class Outstanding {
   }
 
  private:
+  static constexpr std::size_t kMostDead = 32;
+
   // Oldest first, from first_ on: one nearly always. What lies before first_ has ended; the room is
-  // used again when all have.
+  // used again when all have, or most.
   std::vector<Exchange> ordered_;
   std::size_t first_ = 0;
   std::size_t answered_ = 0;  // so many of ordered() at least are, from its begin

@@ -85,6 +85,7 @@ const Route& RouteTree::learn(const Route& path) {
   Known& known = known_[Hash{}(path.view()) % kKnown];
   if (known.node != nullptr && known.path == path) {
     ++known.node->uses;
+    overflows_ += known.cut ? 1 : 0;
     return known.route;
   }
   if (!path.view().starts_with('/')) {
@@ -94,12 +95,13 @@ const Route& RouteTree::learn(const Route& path) {
   Route route;
   Node* node = root_.get();
   Node* crowded = nullptr;
+  bool cut = false;
   for_each_segment(path.view(), [&](std::string_view segment) {
     std::string_view name;
     const std::size_t before = node->children.size();
     Node* child = child_of(*node, segment, name);
     if (child == nullptr) {
-      ++overflows_;
+      cut = true;
       route.append(kRest);
       return false;
     }
@@ -111,6 +113,7 @@ const Route& RouteTree::learn(const Route& path) {
     return true;
   });
   ++node->uses;
+  overflows_ += cut ? 1 : 0;
   const std::uint64_t merges = merges_;
   if (crowded != nullptr) merge_children(*crowded);
   if (merges_ != merges) route = find(path);
@@ -118,6 +121,7 @@ const Route& RouteTree::learn(const Route& path) {
   fresh.path = path;
   fresh.route = route;
   fresh.node = merges_ == merges ? node : nullptr;
+  fresh.cut = cut;
   return fresh.route;
 }
 

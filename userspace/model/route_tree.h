@@ -63,6 +63,7 @@ class RouteTree {
     Route path;
     Route route;
     Node* node = nullptr;
+    bool cut = false;
   };
   static constexpr std::size_t kKnown = 64;
 

@@ -90,7 +90,7 @@ enum class State : std::uint8_t {
 };
 
 // Enough for "UNSUBSCRIBE /", after an empty line or two.
-inline constexpr std::size_t kProbeBytes = 16;
+inline constexpr std::size_t kProbeBytes = 32;
 
 // One side of the connection.
 struct Half {

@@ -209,6 +209,7 @@ void RouteBuilder::step(char c) {
         part_ = Part::Path;
       } else if (c == '?' || c == '#') {
         route_.assign("/");
+        match_.segment({}, false);
         part_ = Part::Done;
       }
       return;
@@ -269,6 +270,7 @@ Route RouteBuilder::finish() {
     route_.assign("*");
   } else if (part_ == Part::Authority) {
     route_.assign("/");
+    match_.segment({}, false);
   } else if (part_ == Part::None) {
     route_.clear();
   }

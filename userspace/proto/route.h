@@ -33,7 +33,7 @@ class RouteBuilder {
  private:
   enum class Part : std::uint8_t { Start, Star, Scheme, Colon, Slash, Authority, Path, Done, None };
   // An id with an extension that is worth keeping ("{id}.json") is still recognised up to here.
-  static constexpr std::size_t kHeldBytes = 64;
+  static constexpr std::size_t kHeldBytes = RoutePatterns::kMostSegmentBytes;
 
   void step(char c);
   void append_path(std::string_view& piece);

@@ -10,7 +10,14 @@ namespace {
 bool is_placeholder(std::string_view segment) {
   if (segment == "*") return true;
   if (segment.size() < 2) return false;
-  return segment.front() == ':' || (segment.front() == '{' && segment.back() == '}');
+  const auto is_name = [](std::string_view text) {
+    return std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
+  };
+  if (segment.front() == ':') return is_name(segment.substr(1));
+  return segment.front() == '{' && segment.back() == '}' &&
+         is_name(segment.substr(1, segment.size() - 2));
 }
 
 Error bad(std::string_view text, std::string_view why) {
@@ -39,9 +46,12 @@ Result<RoutePatterns::Pattern> RoutePatterns::compile_one(const std::string& tex
       break;
     }
     const bool stands_for_any = is_placeholder(segment);
-    if (!stands_for_any && segment.find_first_of("{}*") != std::string_view::npos) {
-      return bad(text, "a placeholder is a whole segment");
+    if (!stands_for_any &&
+        (segment.starts_with(':') || segment.find_first_of("{}*") != std::string_view::npos)) {
+      return bad(text,
+                 "a placeholder is a whole segment: {name}, :name or *, of letters, digits and _");
     }
+    if (segment.size() > kMostSegmentBytes) return bad(text, "a segment of more than 64 bytes");
     pattern.placeholder.push_back(stands_for_any);
     pattern.segments.emplace_back(stands_for_any ? std::string_view() : segment);
     if (pattern.segments.size() > kMostSegments) return bad(text, "more than 16 segments");

@@ -17,14 +17,17 @@ namespace tailwhy {
 
 /// "/user/{id}/orders": segments as they are, and placeholders ("{name}", ":name" or "*") that
 /// stand for one segment that is not empty. "**" at the end stands for whatever follows. The first
-/// pattern that matches is the route, as it was written. Percent-encoding is not undone.
+/// pattern that matches is the route, as it was written. Percent-encoding is not undone;
+/// query, fragment and path parameters (";...") do not count.
 class RoutePatterns {
  public:
   static constexpr std::size_t kMost = 256;
   static constexpr std::size_t kMostSegments = 16;
+  static constexpr std::size_t kMostSegmentBytes = 64;
 
   /// An error says which pattern cannot be one, and why: no "/" at its beginning, more than 160
-  /// bytes or 16 segments, "**" before its end, other than printable ASCII, too many patterns.
+  /// bytes or 16 segments or 64 bytes in one, "**" before its end, other than printable ASCII, too
+  /// many patterns.
   static Result<RoutePatterns> compile(std::span<const std::string> patterns);
 
   [[nodiscard]] bool empty() const { return patterns_.empty(); }

@@ -109,6 +109,24 @@ TEST_CASE("downstream: a connection that ends without an answer was waited for",
   CHECK(parts_of(flow.requests[2]) == "on_cpu 200, poll 100");
 }
 
+TEST_CASE("downstream: who never answered is named before who did", "[flow][budget]") {
+  BudgetFlow flow;
+  Script s;
+  s.open(1, TW_ROLE_SERVER);
+  s.open(8, TW_ROLE_CLIENT, {.remote_port = 6379}).open(9, TW_ROLE_CLIENT, {.remote_port = 5432});
+  s.on(11, 900).ask(1, 11, 1000, 1000).call(8, 11, 1050).call(9, 11, 1100);
+  s.sleep(11, kEpoll, 1150, 1200, 1200).reply(8, 11, 1250);
+  s.sleep(11, kEpoll, 1300, 6000, 6000).shut(9, TW_DIR_OUT, 6010).close(9, 6020);
+  s.answer(1, 11, 6100);
+  flow.feed(s);
+  REQUIRE(flow.requests.size() == 3);
+  const Request& served = flow.requests[2];
+  CHECK(served.role == Role::Server);
+  CHECK(served.budget.of(Part::Downstream) == 4750);
+  CHECK(served.downstream_calls == 2);
+  CHECK(flow.downstream[2] == "127.0.0.1:5432");
+}
+
 TEST_CASE("downstream: a connection that is kept works for one request, then for another",
           "[flow][budget]") {
   BudgetFlow flow;

@@ -217,6 +217,20 @@ TEST_CASE("protocols: what the client asked to wait for does not fail when it en
   CHECK(flow.requests[0].end_rule == EndRule::Close);
 }
 
+TEST_CASE("protocols: a request that wants no answer does not wait for one that does",
+          "[flow][protocols]") {
+  Flow flow(pinned(kOtherToy));
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER).in(1, 1000, "aAb/Bc/CdDe/").in(1, 1500, "E");
+  flow.feed(b);
+  CHECK(flow.requests.size() == 3);
+  EventBuilder more;
+  more.out(1, 2000, "a0A").out(1, 3000, "d0D");
+  flow.feed(more);
+  REQUIRE(flow.requests.size() == 5);
+  CHECK(methods(flow) == "ad");  // of the others nothing is left but that they want no answer
+}
+
 TEST_CASE("protocols: a request that wants no answer has ended with its last byte",
           "[flow][protocols]") {
   for (const ParserSpec* spec : {&kToy, &kOtherToy}) {

@@ -52,7 +52,7 @@ TEST_CASE("routes: too many names are learned to be ids", "[flow][routes]") {
 }
 
 TEST_CASE("routes: what was not found teaches nothing", "[flow][routes]") {
-  for (const char* status : {"404", "500"}) {
+  for (const char* status : {"301", "404", "500"}) {
     Flow flow{FlowConfig{}};
     EventBuilder b = ask_for_users(450, status);
     flow.feed(b);

@@ -115,6 +115,10 @@ TEST_CASE("route tree: its memory ends where it is full", "[route]") {
   }
   CHECK(tree.size() == RouteTree::kMostNodes);
   CHECK(tree.overflows() > 0);
+  const std::uint64_t overflows = tree.overflows();
+  for (int i = 0; i < 5; ++i)
+    CHECK(learn(tree, "/not/known") == "/*");
+  CHECK(tree.overflows() == overflows + 5);
   // Ids: what: what is given stays few all the same.
   RouteTree hostile;
   for (int i = 0; i < 60'000; ++i)

@@ -79,6 +79,8 @@ TEST_CASE("route patterns: the first that matches is the route", "[proto][route]
                                                          {"/user/you", "/user/{id}"},
                                                          {"/user/you/orders", "/user/**"},
                                                          {"/", "/"},
+                                                         {"http://host", "/"},
+                                                         {"http://host?x", "/"},
                                                      });
   check({"/user/**", "/user/me"}, {{"/user/me", "/user/**"}});
 }
@@ -99,6 +101,9 @@ TEST_CASE("route patterns: what cannot be one", "[proto][route]") {
   CHECK(error_of("").find("does not begin with /") != std::string::npos);
   CHECK(error_of("/a/**/b").find("** must be the end") != std::string::npos);
   CHECK(error_of("/a{b}").find("whole segment") != std::string::npos);
+  CHECK(error_of("/:id.json").find("whole segment") != std::string::npos);
+  CHECK(error_of("/{a}{b}").find("whole segment") != std::string::npos);
+  CHECK(error_of("/" + std::string(65, 'a')).find("64 bytes") != std::string::npos);
   CHECK(error_of("/a*").find("whole segment") != std::string::npos);
   CHECK(error_of("/a?b=1").find("only paths") != std::string::npos);
   CHECK(error_of("/" + std::string(160, 'a')).find("160 bytes") != std::string::npos);
