@@ -184,12 +184,17 @@ bool Conn::decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseO
         parser_->turn(Side::Request, offset, out);
         apply(out);
       }
-      use(spec, first_seen_ == FirstSeen::Opening && mode_ == Mode::Undecided);
+      use(spec, first_seen_ == FirstSeen::Opening && mode_ == Mode::Undecided && offset == 0);
       return true;
     }
     need_more = need_more || confidence == Confidence::NeedMore;
   }
-  if (need_more && !bytes.empty() && bytes.size() < kHeldBytes && mode_ == Mode::Undecided) {
+  if (need_more && !bytes.empty() && bytes.size() < kHeldBytes) {
+    if (mode_ == Mode::Parsed) {  // a target that reads its requests piece by piece
+      parser_->turn(Side::Request, offset, out);
+      apply(out);
+      mode_ = Mode::Undecided;
+    }
     return false;
   }
   if (mode_ == Mode::Undecided) use_unknown();
@@ -283,7 +288,7 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
     facts_.accepted = data->accepted_ns;
     facts_.accept_exact = (data->flags & TW_DATA_ACCEPT_SEEN) != 0;
   }
-  if (data->arrived_ns != 0) s.add_arrival(begin, data->arrived_ns);
+  s.add_arrival(begin, data->arrived_ns);
   if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
     on_turn(side, begin, data.payload, out);
   }
@@ -389,7 +394,6 @@ void Conn::take(const DataView& data, ParseOutput& out) {
     find_place(side, s.next());
     lose_place(side, s.next());
   }
-  if ((data->flags & TW_DATA_MORE) == 0) s.clear_arrivals();
 }
 
 void Conn::on_arrival(std::uint64_t offset, Ns at_ns) {

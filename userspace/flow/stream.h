@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "flow/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,29 +21,34 @@ class Stream {
   /// A call moved some bytes: what is returned is to be filled in. Pieces of one call are told
   /// once.
   [[nodiscard]] Call& add_call() {
-    newest_ = 1 - newest_;
+    newest_ = (newest_ + 1) % kCalls;
     return calls_[newest_];
   }
   [[nodiscard]] const Call& current() const { return calls_[newest_]; }
 
-  /// The call that moved the byte at `offset`, as far as it is remembered: the current call or the
-  /// one before; for older bytes the one before.
+  /// The call that moved the byte at `offset`, as far as it is remembered; for older bytes the
+  /// oldest that is.
   [[nodiscard]] const Call& call_of(std::uint64_t offset) const {
-    const Call& last = calls_[1 - newest_];
-    return offset >= current().begin || last.end == 0 ? current() : last;
+    std::size_t index = newest_;
+    for (std::size_t i = 1; i < kCalls && offset < calls_[index].begin; ++i) {
+      const std::size_t before = (index + kCalls - 1) % kCalls;
+      if (calls_[before].end == 0) break;
+      index = before;
+    }
+    return calls_[index];
   }
 
   /// Bytes from `offset` on became readable at `at_ns` (0: not known). Told before the call that
-  /// delivers them; at most kArrivals of them are kept, the later ones are dropped.
+  /// delivers them. The last kArrivals of them are kept, which are more than one call has: a
+  /// message whose head is read piece by piece is told when its first byte is an earlier call's.
   void add_arrival(std::uint64_t offset, Ns at_ns) {
-    if (arrivals_ < kArrivals) arrival_[arrivals_++] = {offset, at_ns};
+    arrival_[arrivals_++ % kArrivals] = {offset, at_ns};
   }
-  void clear_arrivals() { arrivals_ = 0; }
   /// When the byte at `offset` became readable; 0: not known.
   [[nodiscard]] Ns arrival_of(std::uint64_t offset) const {
     Ns at_ns = 0;
     std::uint64_t best = 0;
-    for (std::size_t i = 0; i < arrivals_; ++i) {
+    for (std::size_t i = 0; i < std::min(arrivals_, kArrivals); ++i) {
       if (arrival_[i].offset > offset || arrival_[i].offset < best) continue;
       best = arrival_[i].offset;
       at_ns = arrival_[i].at_ns;
@@ -51,13 +57,14 @@ class Stream {
   }
 
  private:
-  static constexpr std::size_t kArrivals = 10;
+  static constexpr std::size_t kCalls = 4;
+  static constexpr std::size_t kArrivals = 16;
   struct Arrival {
     std::uint64_t offset;
     Ns at_ns;
   };
   std::uint64_t next_ = 0;
-  std::array<Call, 2> calls_;
+  std::array<Call, kCalls> calls_;
   std::size_t newest_ = 0;
   std::array<Arrival, kArrivals> arrival_{};
   std::size_t arrivals_ = 0;
