@@ -20,6 +20,7 @@ constexpr std::uint64_t kMostFrame = std::uint64_t{1} << 40;
 
 void FrameReader::lose(std::uint64_t offset, ParseOutput& out) {
   held_.clear();
+  size_known_ = false;
   in_body_ = false;
   lost_ = true;
   handler_.on_lost(side_, offset, out);
@@ -33,6 +34,7 @@ void FrameReader::turn(std::uint64_t offset) {
 
 void FrameReader::jump(std::uint64_t offset) {
   held_.clear();
+  size_known_ = false;
   in_body_ = false;
   lost_ = false;
   begin_ = offset;
@@ -42,14 +44,27 @@ bool FrameReader::would_lose(std::uint64_t offset, std::uint64_t size) const {
   if (lost_ || finished_ || size == 0) return false;
   if (in_body_) return offset + size > end_;
   // A header that came whole has told where its frame ends.
-  return held_.size() < spec_->header_size || offset + size > end_;
+  return !size_known_ || offset + size > end_;
 }
 
 void FrameReader::tell(std::span<const std::byte> known, bool cut, ParseOutput& out) {
+  size_known_ = false;
   in_body_ = true;
   if (!handler_.on_frame(side_, {.begin = begin_, .end = end_, .bytes = known, .cut = cut}, out)) {
     lose(begin_, out);
   }
+}
+
+// Of the frame that begins with `known`; more than these if they are not all of it.
+std::size_t FrameReader::header_size(std::span<const std::byte> known) const {
+  std::size_t size = spec_->header_size;
+  if (spec_->header_of == nullptr) return size;
+  while (size <= known.size()) {
+    const std::size_t more = spec_->header_of(known.first(size));
+    if (more <= size || more > kMostHeader) break;
+    size = more;
+  }
+  return size;
 }
 
 // Reads on in a header and its prefix, with the bytes from `at` on; returns how many of them.
@@ -60,24 +75,29 @@ std::size_t FrameReader::read_head(std::uint64_t offset,
   const std::span<const std::byte> rest = bytes.subspan(at);
   if (held_.empty()) begin_ = offset + at;
   const std::size_t before = held_.size();
-  std::size_t want = spec_->header_size;
-  bool size_known = false;
-  if (before + rest.size() >= spec_->header_size) {
-    std::array<std::byte, kMostHeader> header;
-    const std::size_t old = std::min(before, spec_->header_size);
-    std::copy_n(held_.begin(), old, header.begin());
-    std::copy_n(rest.begin(), spec_->header_size - old, header.begin() + static_cast<long>(old));
-    const auto size = spec_->frame_size(std::span(header).first(spec_->header_size));
-    if (!size || *size < spec_->header_size || *size > kMostFrame) {
+  std::array<std::byte, kMostHeader> first;
+  const std::size_t most = spec_->header_of == nullptr ? spec_->header_size : kMostHeader;
+  const std::size_t old = std::min(before, most);
+  const std::size_t seen = std::min(before + rest.size(), most);
+  std::copy_n(held_.begin(), old, first.begin());
+  std::copy_n(rest.begin(), seen - old, first.begin() + static_cast<long>(old));
+  const std::size_t header = header_size(std::span(first).first(seen));
+  std::size_t want = header;
+  if (seen >= header) {
+    const auto size = spec_->frame_size(std::span(first).first(header));
+    if (!size || *size < header || *size > kMostFrame) {
       lose(begin_, out);
-      return spec_->header_size - before;  // that it cannot be is read from these, so they stay
+      return header - before;  // that it cannot be is read from these, so they stay
     }
+    const std::size_t prefix = spec_->prefix_of == nullptr
+                                   ? spec_->prefix_size
+                                   : spec_->prefix_of(std::span(first).first(header));
     end_ = begin_ + *size;
-    want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, want + spec_->prefix_size));
-    size_known = true;
+    want = static_cast<std::size_t>(std::min<std::uint64_t>(*size, header + prefix));
+    size_known_ = true;
   }
   const std::size_t taken = std::min(rest.size(), want - before);
-  const bool whole = size_known && before + taken == want;
+  const bool whole = size_known_ && before + taken == want;
   const bool in_pieces = before > 0 || !whole;
   if (in_pieces) held_.insert(held_.end(), rest.begin(), rest.begin() + static_cast<long>(taken));
   const std::span<const std::byte> known = in_pieces ? std::span(held_) : rest.first(taken);
@@ -120,7 +140,7 @@ void FrameReader::skip(std::uint64_t offset, std::uint64_t size, ParseOutput& ou
   if (lost_ || finished_ || size == 0) return;
   if (!in_body_) {
     // The header may be known and only the prefix cut: then the frame's end is known, too.
-    if (held_.size() < spec_->header_size) return lose(held_.empty() ? offset : begin_, out);
+    if (!size_known_) return lose(held_.empty() ? offset : begin_, out);
     const std::vector<std::byte> copy = std::exchange(held_, {});
     tell(copy, true, out);
     if (lost_) return;

@@ -1,8 +1,8 @@
-// One side of a protocol that sends frames: a header of fixed size that says how long the frame is,
-// then a body. Finds the frames in bytes that come cut anywhere, hands over the header and the
-// first bytes of the body, and goes over the rest by its length, so that bytes of bodies that were
-// not captured lose nothing. Memory: one frame's header and prefix at most, and only of a frame
-// that came in pieces. Knows nothing of what frames mean.
+// One side of a protocol that sends frames: a header that says how long the frame is, then a body.
+// Finds the frames in bytes that come cut anywhere, hands over the header and the first bytes of
+// the body, and goes over the rest by its length, so that bytes of bodies that were not captured
+// lose nothing. Memory: one frame's header and prefix at most, and only of a frame that came in
+// pieces. Knows nothing of what frames mean.
 #pragma once
 
 #include "proto/parser.h"
@@ -16,10 +16,16 @@
 namespace tailwhy {
 
 struct FrameSpec {
-  std::size_t header_size = 0;  ///< at most 64
+  std::size_t header_size = 0;  ///< at most 64; the least of it where it varies
   std::size_t prefix_size = 0;  ///< of the body, that is handed over with the header
   /// Size of the whole frame by its header; nothing: there is no such frame.
   std::optional<std::uint64_t> (*frame_size)(std::span<const std::byte> header) = nullptr;
+  /// Where headers vary in size: how many bytes this one has, as far as its first bytes tell (at
+  /// least header_size, and as many as it said before). More than these: more are needed. At most
+  /// 64; what is no header must be told, too, for frame_size to refuse. Null: header_size.
+  std::size_t (*header_of)(std::span<const std::byte> known) = nullptr;
+  /// Where it depends on the header, instead of prefix_size. Null: prefix_size.
+  std::size_t (*prefix_of)(std::span<const std::byte> header) = nullptr;
 };
 
 /// A frame whose header is known.
@@ -80,6 +86,7 @@ class FrameReader {
                         std::span<const std::byte> bytes,
                         std::size_t at,
                         ParseOutput& out);
+  [[nodiscard]] std::size_t header_size(std::span<const std::byte> known) const;
   void tell(std::span<const std::byte> known, bool cut, ParseOutput& out);
   void lose(std::uint64_t offset, ParseOutput& out);
 
@@ -90,6 +97,7 @@ class FrameReader {
   std::vector<std::byte> held_;    // header and prefix of a frame, as far as they came
   std::uint64_t begin_ = 0;        // of the frame that is being read
   std::uint64_t end_ = 0;          // of the frame that was told
+  bool size_known_ = false;        // end_ is of the frame that is being read
   bool in_body_ = false;
   bool lost_ = false;
   bool finished_ = false;

@@ -4,6 +4,7 @@
 #include "proto/http2.h"
 #include "proto/kafka.h"
 #include "proto/memcached.h"
+#include "proto/mqtt.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
@@ -12,7 +13,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis, &kMqtt,
 };
 
 }  // namespace
