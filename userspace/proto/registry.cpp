@@ -1,5 +1,6 @@
 // THE table of protocols, in the order in which they are asked about a connection's first bytes.
 // Adding a protocol is its one file and one row here.
+#include "proto/amqp.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "proto/kafka.h"
@@ -13,7 +14,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis, &kMqtt,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis, &kMqtt, &kAmqp,
 };
 
 }  // namespace
