@@ -89,6 +89,8 @@ void MemcachedParser::finish(Side side, std::uint64_t offset, ParseOutput& out) 
   if (response && !lost_[response] && lines(side).state == Lines::State::Gap) {
     end_answer(offset, EndRule::Close, out);
   }
+  while (response && !lost_[1] && !begun_ && !expected_.empty() && expected_.front().quiet)
+    no_answer(offset, out);
   frames(side).finish();
   done_[response] = true;
 }
@@ -161,7 +163,11 @@ void MemcachedParser::expect(const Expected::Entry& entry,
                              std::uint64_t /*offset*/,
                              ParseOutput& out) {
   expected_.push(entry);
-  if (expected_.size() > kMostQuiet && expected_.front().quiet && !begun_) no_answer(seen_, out);
+  const bool between =
+      !begun_ && lines(Side::Response).state == Lines::State::Begin && !responses_.inside();
+  if (expected_.size() > kMostQuiet && expected_.front().quiet && between && !done_[1]) {
+    no_answer(seen_, out);
+  }
 }
 
 void MemcachedParser::no_answer(std::uint64_t offset, ParseOutput& out) {

@@ -10,9 +10,9 @@
 // - A get with several keys is one request, whatever it finds.
 // - With noreply, and of quit, there is no answer (one_way). Requests that answer only sometimes
 //   (the q flag of meta commands, quiet binary ones) have got none (NoAnswer) when something later
-//   is answered. Of the text protocol it is not always known which of several alike was answered:
-//   then it is taken to be the first, until the answer to an mn ends the doubt. After kMostQuiet of
-//   them the oldest is not waited for.
+//   is answered, or the connection ends. Of the text protocol it is not always known which of
+//   several alike was answered: then it is taken to be the first, until the answer to an mn ends
+//   the doubt. After kMostQuiet of them the oldest is not waited for.
 // - A get or a list of which a part was not captured ends with "END" (the binary protocol's last
 //   frame) at the end of a call (LastChunk) or with
 //   its side's turn (DirectionReversal) if no other answer can follow it; else the place is lost.

@@ -14,7 +14,7 @@ from harness.servers import memcached
 
 CANARY = "s3cr3t-canary-9d2f"
 OPERATIONS = {"get": 0x00, "set": 0x01, "delete": 0x04, "incr": 0x05, "quit": 0x07, "getq": 0x09, "noop": 0x0a,
-              "stats": 0x10, "setq": 0x11, "touch": 0x1c}
+              "stats": 0x10, "setq": 0x11, "quitq": 0x17, "touch": 0x1c}
 EXTRAS = {"set": 8, "setq": 8, "incr": 20, "touch": 4}
 # What of `stats` counts what, by the operation and the status that say the same of a request.
 COUNTERS = {"get_hits": ("get", None), "get_misses": ("get", "NOT_FOUND"), "cmd_set": ("set", None),
@@ -155,6 +155,9 @@ def binary(t):
             pass
         client.send(frame("quit", 61))
         statuses(client, 1)
+        client = RawClient(t, server.address)
+        client.send(frame("setq", 70, b"key", b"x") + frame("quitq", 71))
+        equal("bytes after quitq", b"", client.socket.recv(1))
     before = server.stats()
     with t.trace(server.pid) as trace:
         load()
@@ -162,9 +165,9 @@ def binary(t):
     found = seen(trace)
     equal("gets and sets", (after["cmd_get"] - before["cmd_get"], after["cmd_set"] - before["cmd_set"]),
           (found["get"], found["set"]))
-    equal("operations", {"set": 137, "get": 834, "touch": 234, "incr": 117, "delete": 117, "noop": 20, "stats": 2,
-                         "quit": 1}, dict(found))
-    equal("without an answer", {"get": 400, "set": 20}, silent(trace))
+    equal("operations", {"set": 138, "get": 834, "touch": 234, "incr": 117, "delete": 117, "noop": 20, "stats": 2,
+                         "quit": 2}, dict(found))
+    equal("without an answer", {"get": 400, "set": 21, "quit": 1}, silent(trace))
     words = Counter((r["db.operation.name"], r.get("db.response.status_code")) for r in trace.requests())
     equal("misses that were told", (117, 117, 117),
           (words["get", "NOT_FOUND"], words["touch", "NOT_FOUND"], words["delete", "NOT_FOUND"]))

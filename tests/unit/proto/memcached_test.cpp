@@ -285,6 +285,13 @@ TEST_CASE("memcached: who of several quiet requests was answered", "[proto][memc
   CHECK(answers("md a q\r\nmd b\r\nmn\r\nmn\r\n", "NF\r\nMN\r\nMN\r\n") == "NOT_FOUND - 0 0 ");
 }
 
+TEST_CASE("memcached: what is quiet at the end has got no answer", "[proto][memcached]") {
+  ParserDriver driver = sure();
+  driver.request("md a q\r\nms b 1 q\r\nx\r\nget c\r\nmd d q\r\n").take();
+  driver.finish(Side::Response);
+  CHECK(driver.take() == Lines{"response no answer 5", "response no answer 5"});
+}
+
 TEST_CASE("memcached: what is no answer of memcached's is never OK", "[proto][memcached]") {
   ParserDriver driver = sure();
   driver.request("refresh_certs\r\nincr k 1\r\nincr j 1\r\n").take();
