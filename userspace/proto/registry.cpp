@@ -6,6 +6,7 @@
 #include "proto/kafka.h"
 #include "proto/memcached.h"
 #include "proto/mqtt.h"
+#include "proto/nats.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
@@ -14,7 +15,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis, &kMqtt, &kAmqp,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats,
 };
 
 }  // namespace

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import urllib.request
 
 from harness.case import Skip
 from harness.context import free_port, wait_until
@@ -264,6 +265,27 @@ def memcached(t, *arguments):
     process = t.start([t.tool("memcached"), "-u", "nobody", "-l", LOOPBACK, "-U", "0", "-t", "2", "-p",
                        address.rsplit(":", 1)[1], *arguments], "memcached")
     return Memcached(t, process, address)
+
+
+# --- NATS
+
+class Nats(Server):
+    def __init__(self, t, process, address, monitor):
+        super().__init__(t, process, address)
+        self.monitor = monitor
+
+    def varz(self):
+        """The server's own counters. Its monitor is HTTP, and the same process."""
+        with urllib.request.urlopen(f"http://{self.monitor}/varz", timeout=10) as answer:
+            return json.load(answer)
+
+
+def nats(t, config=""):
+    address, monitor = (f"{LOOPBACK}:{free_port()}" for _ in range(2))
+    file = t.folder / "nats.conf"
+    file.write_text(f'listen: "{address}"\nhttp: "{monitor}"\n{config}\n')
+    process = t.start([t.tool("nats-server"), "-c", file], "nats")
+    return Nats(t, process, address, monitor)
 
 
 # --- our own and interpreted ones: they print "listening ADDRESS"
