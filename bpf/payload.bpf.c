@@ -8,6 +8,7 @@
 int tw_payload_look(struct tw_call *call, struct tw_cursor *cur)
 {
 	__u64 first = 0;
+	__u8 ninth = 0;
 
 	if (!call || !cur)
 		return 0;
@@ -15,8 +16,14 @@ int tw_payload_look(struct tw_call *call, struct tw_cursor *cur)
 	    bpf_probe_read_user(&first, sizeof(first), (void *)cur->base))
 		return 0;
 	for (int i = 0; i < TW_SIGNATURES_MAX; i++) {
-		if (first && first == cfg.framed_signatures[i])
-			call->look = TW_LOOK_FOUND;
+		if (!first || first != cfg.framed_signatures[i])
+			continue;
+		if (cfg.framed_ninth[i] &&
+		    (cur->left_bytes <= sizeof(first) ||
+		     bpf_probe_read_user(&ninth, 1, (void *)(cur->base + sizeof(first))) ||
+		     ninth != cfg.framed_ninth[i]))
+			continue;
+		call->look = TW_LOOK_FOUND;
 	}
 	return 0;
 }

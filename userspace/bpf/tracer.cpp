@@ -67,7 +67,9 @@ tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uin
   std::size_t at = 0;
   for (const std::string_view text : config.framed_signatures) {
     if (at == TW_SIGNATURES_MAX || text.size() < sizeof(cfg.framed_signatures[0])) continue;
-    std::memcpy(&cfg.framed_signatures[at++], text.data(), sizeof(cfg.framed_signatures[0]));
+    constexpr std::size_t kFirst = sizeof(cfg.framed_signatures[0]);
+    std::memcpy(&cfg.framed_signatures[at], text.data(), kFirst);
+    cfg.framed_ninth[at++] = text.size() > kFirst ? static_cast<std::uint8_t>(text[kFirst]) : 0;
   }
   cfg.pidns_above = pidns_above;
   cfg.want_payload = config.want_payload;

@@ -217,6 +217,6 @@ const ParserSpec kNats{.name = "nats",
                        .make = make_nats,
                        .server_speaks_first = true,
                        .finds_its_place = true,
-                       .framed_signature = "CONNECT "};
+                       .framed_signature = "CONNECT {"};
 
 }  // namespace tailwhy

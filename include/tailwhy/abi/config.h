@@ -8,7 +8,7 @@
 /* Failures of system calls by number and errno; larger numbers are told, and expected by nobody. */
 #define TW_SYSCALLS	  512
 #define TW_ERRNO_WORDS	  3 /* of 64 bits: errno 0 to 191 */
-#define TW_SIGNATURES_MAX 2
+#define TW_SIGNATURES_MAX 4
 
 struct tw_config {
 	__u32 ring_wake_bytes; /* wake the reader once for so many; a power of two */
@@ -25,7 +25,9 @@ struct tw_config {
 	__u8 _pad[1];
 	/* First bytes of a connection's requests after which both sides speak in frames; 0: none. */
 	__u64 framed_signatures[TW_SIGNATURES_MAX];
+	__u8 framed_ninth[TW_SIGNATURES_MAX]; /* the byte that follows; 0: any, or none */
+	__u8 _pad2[4];
 };
-TW_ABI_SIZE(struct tw_config, 40);
+TW_ABI_SIZE(struct tw_config, 64);
 
 #endif
