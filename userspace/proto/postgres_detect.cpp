@@ -32,6 +32,8 @@ Confidence detect(Side side, std::span<const std::byte> bytes) {
     const auto type = static_cast<char>(header[0]);
     const std::string_view body = body_of(bytes.subspan(at));
     if (type == 'Q') {
+      const std::size_t end = static_cast<std::size_t>(*size) - kHeader - 1;
+      if (end < body.size() && body[end] != '\0') return Confidence::No;
       const Method operation = summarise_sql(c_string(body).text, SqlDialect::PostgreSql).operation;
       return !operation.empty() && operation.view() != "_OTHER" ? Confidence::Yes : Confidence::No;
     }

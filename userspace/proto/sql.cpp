@@ -14,6 +14,9 @@ constexpr std::size_t kMostSummary = 160;
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
+}
 bool begins_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -40,14 +43,27 @@ constexpr std::array<std::string_view, 47> kCommands = {
 constexpr std::array<std::string_view, 5> kMoreCommands = {"VACUUM", "VALUES", "WITH", "XA",
                                                            "TABLE"};
 
-std::string_view command(std::string_view word) {
+// Of MySQL and MariaDB alone.
+constexpr std::array<std::string_view, 25> kMySqlCommands = {
+    "BACKUP", "BINLOG", "CACHE",     "CHANGE",  "CHECK",    "CHECKSUM", "CLONE",
+    "DESC",   "FLUSH",  "GET",       "HANDLER", "HELP",     "IMPORT",   "INSTALL",
+    "PURGE",  "RENAME", "REPAIR",    "RESET",   "RESIGNAL", "RESTART",  "SHUTDOWN",
+    "SIGNAL", "STOP",   "UNINSTALL", "UNLOCK",
+};
+
+bool is_mysql(SqlDialect dialect) {
+  return dialect != SqlDialect::PostgreSql;
+}
+
+std::string_view command(std::string_view word, SqlDialect dialect) {
   const auto find = [word](const auto& list) -> std::string_view {
     const auto found = std::find_if(list.begin(), list.end(),
                                     [word](std::string_view c) { return is_word(word, c); });
     return found == list.end() ? std::string_view{} : *found;
   };
-  const std::string_view found = find(kCommands);
-  return found.empty() ? find(kMoreCommands) : found;
+  std::string_view found = find(kCommands);
+  if (found.empty()) found = find(kMoreCommands);
+  return found.empty() && is_mysql(dialect) ? find(kMySqlCommands) : found;
 }
 
 struct Token {
@@ -72,15 +88,20 @@ class Scanner {
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
 
   Token next() {
-    const bool mysql = dialect_ == SqlDialect::MySql;
+    const bool mysql = is_mysql(dialect_);
     while (at_ < text_.size()) {
       const char c = text_[at_];
-      if (static_cast<unsigned char>(c) <= ' ') {
+      if (is_blank(c)) {
         ++at_;
-      } else if (c == '-' && peek(1) == '-') {
-        line_comment(2);
+      } else if (c == '-' && peek(1) == '-' && (!mysql || is_blank(peek(2)))) {
+        line_comment(mysql ? 3 : 2);  // the blank makes it one, and may end it
       } else if (c == '#' && mysql) {
         line_comment(1);
+      } else if (mysql && begins_executable()) {
+        executable_ = true;
+      } else if (c == '*' && peek(1) == '/' && executable_) {
+        executable_ = false;
+        at_ += 2;
       } else if (c == '/' && peek(1) == '*') {
         block_comment();
       } else {
@@ -104,13 +125,24 @@ class Scanner {
     return text_.substr(from, at_ - from);
   }
 
+  // A comment whose contents are executed: /*!, or /*M! for MariaDB alone, and perhaps a version.
+  bool begins_executable() {
+    const std::string_view rest = text_.substr(at_);
+    const std::size_t mark = rest.starts_with("/*!") ? 3 : rest.starts_with("/*M!") ? 4 : 0;
+    if (mark == 0) return false;
+    at_ += mark;
+    for (int digits = 0; digits < 6 && is_digit(peek(0)); ++digits)
+      ++at_;
+    return true;
+  }
+
   Token token(char c, bool mysql) {
-    const bool escapes = mysql || escapes_;
+    const bool escapes = dialect_ == SqlDialect::MySql || escapes_;
     escapes_ = false;
     const std::size_t from = at_++;
     if (begins_word(c)) {
       const std::string_view word = take_while(from, in_word);
-      escapes_ = is_word(word, "E");  // E'...' has backslashes
+      escapes_ = !mysql && is_word(word, "E");  // E'...' has backslashes
       return {Token::Kind::Word, word};
     }
     const bool foreign = static_cast<unsigned char>(c) >= 0x80;
@@ -139,9 +171,9 @@ class Scanner {
     return {Token::Kind::Literal, {}};
   }
   void line_comment(std::size_t mark) {
-    const std::size_t from = std::min(at_ + mark, text_.size());
-    at_ = std::min(text_.find('\n', from), text_.size());
-    hide(from, at_);
+    const std::size_t from = at_ + mark;
+    at_ = std::min(text_.find('\n', at_), text_.size());
+    hide(std::min(from, at_), at_);
   }
   // Its stars and slashes stay, and with them its depth.
   void block_comment() {
@@ -157,6 +189,8 @@ class Scanner {
       if (c == '/' && peek(1) == '*' && (depth == 0 || dialect_ == SqlDialect::PostgreSql)) {
         ++depth;
         at_ += 2;
+        // Of MySQL's /*M it is not known yet what it is: the letter stays.
+        if (peek(0) == 'M' && is_mysql(dialect_)) ++at_;
       } else if (c == '*' && peek(1) == '/') {
         --depth;
         at_ += 2;
@@ -186,6 +220,7 @@ class Scanner {
   SqlDialect dialect_;
   std::size_t at_ = 0;
   bool escapes_ = false;
+  bool executable_ = false;  // in a comment that is executed
   std::vector<SecretSpan>* secrets_ = nullptr;
   std::size_t base_ = 0;
 };
@@ -198,13 +233,14 @@ bool is_plain(std::string_view name) {
 
 bool names_table(std::string_view word) {
   return is_word(word, "FROM") || is_word(word, "JOIN") || is_word(word, "INTO") ||
-         is_word(word, "UPDATE") || is_word(word, "TABLE");
+         is_word(word, "TABLE");
 }
 
 // Words that may stand between such a word and the table.
 bool is_filler(std::string_view word) {
-  constexpr std::string_view kFillers[] = {"ONLY",    "IF",     "NOT",          "EXISTS",
-                                           "LATERAL", "IGNORE", "LOW_PRIORITY", "DELAYED"};
+  constexpr std::string_view kFillers[] = {"ONLY",          "IF",     "NOT",  "EXISTS",
+                                           "LATERAL",       "IGNORE", "INTO", "LOW_PRIORITY",
+                                           "HIGH_PRIORITY", "DELAYED"};
   return std::any_of(std::begin(kFillers), std::end(kFillers),
                      [word](std::string_view filler) { return is_word(word, filler); });
 }
@@ -216,6 +252,8 @@ bool is_clause(std::string_view word) {
 
 class Summary {
  public:
+  explicit Summary(SqlDialect dialect) : dialect_(dialect) {}
+
   void take(const Token& token) {
     const bool word = token.kind == Token::Kind::Word;
     const char sign = token.kind == Token::Kind::Sign ? token.text[0] : '\0';
@@ -262,12 +300,13 @@ class Summary {
   using Name = InlineText<kMostName>;
 
   void begin(std::string_view word) {
-    const std::string_view found = command(word);
+    const std::string_view found = command(word, dialect_);
     operation_ = found.empty() ? "_OTHER" : found;
     with_ = operation_ == "WITH";
     depth_ = 0;
+    // MySQL lets INTO be left out.
     expects_table_ = operation_ == "UPDATE" || operation_ == "TRUNCATE" || operation_ == "COPY" ||
-                     operation_ == "TABLE";
+                     operation_ == "TABLE" || operation_ == "INSERT" || operation_ == "REPLACE";
   }
   // After WITH name AS (...): what the statement does.
   void main_command(std::string_view word) {
@@ -291,6 +330,7 @@ class Summary {
     just_named_ = true;
   }
 
+  SqlDialect dialect_;
   std::string_view operation_;
   std::array<Name, kMostTables> names_;
   std::size_t tables_ = 0;
@@ -306,7 +346,7 @@ class Summary {
 
 SqlSummary summarise_sql(std::string_view text, SqlDialect dialect, bool whole) {
   Scanner scanner(text, dialect);
-  Summary summary;
+  Summary summary(dialect);
   for (Token token = scanner.next(); token.kind != Token::Kind::End; token = scanner.next()) {
     if (!whole && scanner.at_end()) break;
     summary.take(token);

@@ -15,7 +15,8 @@ namespace tailwhy {
 
 enum class SqlDialect : std::uint8_t {
   PostgreSql,  ///< "name", $tag$text$tag$, E'\'', nested comments
-  MySql,       ///< `name`, "text", 'a\'b', # comments
+  MySql,       ///< `name`, "text", 'a\'b', # comments, /*! statements */
+  MySqlPlain,  ///< the same where a backslash is only that (sql_mode NO_BACKSLASH_ESCAPES)
 };
 
 struct SqlSummary {

@@ -72,6 +72,7 @@ inline void check_masked(const ParserSpec& spec,
     CHECK(driver.log() == whole);
     CHECK(lines_of(spec, kept) == whole);
     for (const auto& turn : kept) {
+      INFO("turn " << &turn - kept.data());
       for (const std::string& canary : canaries)
         CHECK(turn.bytes.find(canary) == std::string::npos);
     }

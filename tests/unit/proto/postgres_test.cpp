@@ -198,7 +198,8 @@ TEST_CASE("postgres: detected by content", "[proto][postgres]") {
        {"GET / HTTP/1.1\r\n\r\n"s, "QUIT\r\n"s, "PING\r\n"s, "SUBSCRIBE x\r\n"s, "EXEC\r\n"s,
         "DEL a\r\n"s, query("frobnicate"), "\x16\x03\x01\x02\x00\x01\x00\x01"s,
         "*1\r\n$4\r\nPING\r\n"s, startup(99, "12345678"), startup(kSsl, "more"),
-        message('S', "long"), "CONNECT {}\r\n"s}) {
+        message('S', "long"), "CONNECT {}\r\n"s,
+        message('Q', "SELECT 1 FROM its_end_is_missing")}) {
     CAPTURE(no);
     CHECK(detect(no) == Confidence::No);
   }

@@ -37,6 +37,9 @@ const std::string kHard[] = {
     "SELECT \xc3\xa4\xc3\xb6 FROM 10, 'CANARY', t",
     "SELECT 1/2*3 FROM t /**/ , /***/ u /* unfinished CANARY",
     "SELECT 'unfinished CANARY",
+    "SELECT 5--1, 'CANARY' FROM t -- CANARY\n, u --\tCANARY",
+    "/*!40101 SELECT */ 'CANARY' /*M!100100 FROM t */ /*Maybe CANARY*/ , u /*! , `v` /*CANARY*/ */",
+    "/*!999999912345 SELECT 1 */ /*M",
     "WITH w AS (SELECT 'CANARY' FROM inner1) INSERT INTO outer1 SELECT * FROM w",
 };
 
@@ -68,6 +71,27 @@ TEST_CASE("sql: commands and tables", "[proto][sql]") {
   CHECK(my("SELECT \"FROM secret\" FROM t") == "SELECT t");
   CHECK(my("REPLACE INTO t VALUES (1)") == "REPLACE t");
   CHECK(my("INSERT IGNORE INTO t VALUES (1)") == "INSERT t");
+  CHECK(my("INSERT t VALUES (1) ON DUPLICATE KEY UPDATE v = 2") == "INSERT t");
+  CHECK(my("INSERT INTO t SELECT a FROM u ON DUPLICATE KEY UPDATE v = 2") == "INSERT t u");
+  CHECK(summary("INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 2") == "INSERT t");
+  CHECK(summary("SELECT a FROM t FOR UPDATE SKIP LOCKED") == "SELECT t");
+  CHECK(my("LOAD DATA LOCAL INFILE 'CANARY' IGNORE INTO TABLE d.t FIELDS") == "LOAD t");
+  CHECK(my("/*!40000 ALTER TABLE `t` DISABLE KEYS */") == "ALTER t");
+  CHECK(my("/*M!100100 SET NAMES utf8 */;") == "SET");
+  CHECK(my("/* /*! */ SELECT 5--1 FROM t") == "SELECT t");
+  CHECK(my("SELECT 5 -- FROM u\n FROM t") == "SELECT t");
+  CHECK(my("--\nSELECT 1 FROM t") == "SELECT t");
+  CHECK(my("FLUSH TABLES") == "FLUSH");
+  CHECK(summary("FLUSH TABLES") == "_OTHER");
+}
+
+TEST_CASE("sql: a backslash may be only that", "[proto][sql]") {
+  const std::string path = "SELECT * FROM t WHERE path = 'c:\\\\' AND name = 'CANARY'";
+  CHECK(masked(path, SqlDialect::MySqlPlain).find("CANARY") == std::string::npos);
+  const std::string odd = "SELECT * FROM t WHERE path = 'c:\\' AND name IN ('CANARY', 'CANARY')";
+  CHECK(masked(odd, SqlDialect::MySqlPlain).find("CANARY") == std::string::npos);
+  const std::string quote = "SELECT * FROM t WHERE name = 'it\\'s CANARY'";
+  CHECK(masked(quote, SqlDialect::MySql).find("CANARY") == std::string::npos);
 }
 
 TEST_CASE("sql: of a statement that goes on, the last word may be half of one", "[proto][sql]") {
@@ -91,15 +115,18 @@ TEST_CASE("sql: what is not plain is no table", "[proto][sql]") {
 }
 
 TEST_CASE("sql: what is hidden says the same, decided byte by byte", "[proto][sql]") {
-  for (const SqlDialect dialect : {SqlDialect::PostgreSql, SqlDialect::MySql}) {
+  for (const SqlDialect dialect :
+       {SqlDialect::PostgreSql, SqlDialect::MySql, SqlDialect::MySqlPlain}) {
     for (const std::string& text : kHard) {
       const std::string whole = masked(text, dialect);
       CAPTURE(text, whole);
       CHECK(summary(whole, dialect) == summary(text, dialect));
       // The dialects differ in what these are.
       const std::string_view only = dialect == SqlDialect::PostgreSql ? "`#" : "$";
-      const bool foreign = text.find_first_of(only) != std::string::npos ||
-                           (dialect == SqlDialect::MySql && text.find("/* CANARY /*") == 0);
+      const bool foreign =
+          text.find_first_of(only) != std::string::npos ||
+          (dialect == SqlDialect::MySqlPlain && text.find('\\') != std::string::npos) ||
+          (dialect != SqlDialect::PostgreSql && text.find("/* CANARY /*") == 0);
       if (!foreign) CHECK(whole.find("CANARY") == std::string::npos);
       std::string piecewise;
       for (std::size_t size = 1; size <= text.size(); ++size)
