@@ -7,6 +7,7 @@
 #include "proto/memcached.h"
 #include "proto/mqtt.h"
 #include "proto/nats.h"
+#include "proto/mongodb.h"
 #include "proto/mysql.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
@@ -16,7 +17,8 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats,kPostgreSql, &kMySql,     &kMongoDb,
+    &kMemcached, &kRedis, &kMqtt,  &kAmqp,       &kNats,
 };
 
 }  // namespace
