@@ -163,8 +163,8 @@ struct ParserSpec {
   // Met in the middle, the parser is told so (start_unsynchronised): for protocols whose turns do
   // not begin with a message. The others begin anew at the turn at which they were detected.
   bool finds_its_place = false;
-  // First bytes of a connection (eight at least; nine are compared) whose calls hold frames of many exchanges:
-  // more of each is captured. Empty: there are none.
+  // First bytes of a connection (eight at least; nine are compared) whose calls hold frames of many
+  // exchanges: more of each is captured. Empty: there are none.
   std::string_view framed_signature;
 };
 

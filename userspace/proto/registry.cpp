@@ -5,10 +5,10 @@
 #include "proto/http2.h"
 #include "proto/kafka.h"
 #include "proto/memcached.h"
-#include "proto/mqtt.h"
-#include "proto/nats.h"
 #include "proto/mongodb.h"
+#include "proto/mqtt.h"
 #include "proto/mysql.h"
+#include "proto/nats.h"
 #include "proto/parser.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
@@ -17,7 +17,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats,kPostgreSql, &kMySql,     &kMongoDb,
+    &kHttp1,     &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb,
     &kMemcached, &kRedis, &kMqtt,  &kAmqp,       &kNats,
 };
 

@@ -370,3 +370,34 @@ TEST_CASE("protocols: met in the middle, a parser that finds its place is told s
     CHECK(flow.matched == 1);
   }
 }
+
+TEST_CASE(
+    "protocols: what was unknown is known later, also where headers come by calls of their own",
+    "[flow][protocols]") {
+  const std::string header("\x09\0\0\0", 4), statement = "\x03SELECT 1",
+                                             strange =
+                                                 "\2"
+                                                 "database";
+  const std::string ok("\7\0\0\1\0\0\0\2\0\0\0", 11);
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 1000, header, {.arrived_ns = 900})
+      .in(1, 1010, strange)
+      .out(1, 1100, ok)
+      .in(1, 2000, header, {.arrived_ns = 1900})
+      .in(1, 2010, statement)
+      .out(1, 2100, ok);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(flow.requests[0].protocol == "unknown");
+  CHECK(flow.requests[0].at.read_first == 1000);
+  CHECK(flow.requests[0].at.write_last == 1100);
+  CHECK(flow.requests[0].request_bytes == 13);
+  CHECK(flow.requests[1].protocol == "mysql");
+  CHECK(flow.requests[1].method.view() == "SELECT");
+  CHECK(flow.requests[1].at.read_first == 2000);
+  CHECK(flow.requests[1].at.read_last == 2010);
+  CHECK(flow.requests[1].request_bytes == 13);
+  CHECK(flow.in_flight() == 0);
+}
