@@ -245,6 +245,7 @@ void Conn::on_turn(Side side,
     parser_->turn(side, offset, out);
     apply(out);
   }
+  stream(side).begin_turn();
 }
 
 // Bytes of a request that were too few to tell its protocol: now it is told, or nothing more comes.

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "flow/exchange.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,10 +17,18 @@ class Stream {
   [[nodiscard]] std::uint64_t next() const { return next_; }
   void set_next(std::uint64_t offset) { next_ = offset; }
 
+  /// The other side has spoken since the last call.
+  void begin_turn() {
+    if (in_turn_ == 0) return;
+    if (newest_ >= kFirst) calls_[first_] = calls_[newest_];
+    first_ = kFirst - 1 - first_;
+    in_turn_ = 0;
+  }
   /// A call moved some bytes: what is returned is to be filled in. Pieces of one call are told
   /// once.
   [[nodiscard]] Call& add_call() {
-    newest_ = (newest_ + 1) % kCalls;
+    newest_ = in_turn_ == 0 ? first_ : kFirst + (in_turn_ - 1) % kMore;
+    ++in_turn_;
     return calls_[newest_];
   }
   [[nodiscard]] const Call& current() const { return calls_[newest_]; }
@@ -29,44 +36,53 @@ class Stream {
   /// The call that moved the byte at `offset`, as far as it is remembered; for older bytes the
   /// oldest that is.
   [[nodiscard]] const Call& call_of(std::uint64_t offset) const {
-    std::size_t index = newest_;
-    for (std::size_t i = 1; i < kCalls && offset < calls_[index].begin; ++i) {
-      const std::size_t before = (index + kCalls - 1) % kCalls;
-      if (calls_[before].end == 0) break;
-      index = before;
+    if (offset >= current().begin) return current();
+    const Call* found = nullptr;
+    const Call* oldest = &current();
+    for (const Call& call : calls_) {
+      if (call.end == 0) continue;
+      if (call.begin < oldest->begin) oldest = &call;
+      if (call.begin <= offset && (found == nullptr || call.begin > found->begin)) found = &call;
     }
-    return calls_[index];
+    return found != nullptr ? *found : *oldest;
   }
 
   /// Bytes from `offset` on became readable at `at_ns` (0: not known). Told before the call that
   /// delivers them. The last kArrivals of them are kept, which are more than one call has: a
   /// message whose head is read piece by piece is told when its first byte is an earlier call's.
   void add_arrival(std::uint64_t offset, Ns at_ns) {
-    arrival_[arrivals_++ % kArrivals] = {offset, at_ns};
+    std::size_t at = arrivals_++;
+    for (; at > 0 && at + kArrivals > arrivals_ && arrival(at - 1).offset > offset; --at)
+      arrival(at) = arrival(at - 1);
+    arrival(at) = {offset, at_ns};
   }
   /// When the byte at `offset` became readable; 0: not known.
   [[nodiscard]] Ns arrival_of(std::uint64_t offset) const {
-    Ns at_ns = 0;
-    std::uint64_t best = 0;
-    for (std::size_t i = 0; i < std::min(arrivals_, kArrivals); ++i) {
-      if (arrival_[i].offset > offset || arrival_[i].offset < best) continue;
-      best = arrival_[i].offset;
-      at_ns = arrival_[i].at_ns;
+    for (std::size_t at = arrivals_; at > 0 && at + kArrivals > arrivals_; --at) {
+      const Arrival& a = arrival_[(at - 1) % kArrivals];
+      if (a.offset <= offset) return a.at_ns;
     }
-    return at_ns;
+    return 0;
   }
 
  private:
-  static constexpr std::size_t kCalls = 4;
+  // The first call of this turn and the last of the one before by turns, then those that follow in
+  // this turn: two places are in use where a turn is a call, which nearly all are.
+  static constexpr std::size_t kFirst = 2;
+  static constexpr std::size_t kMore = 2;
   static constexpr std::size_t kArrivals = 16;
   struct Arrival {
     std::uint64_t offset;
     Ns at_ns;
   };
+  Arrival& arrival(std::size_t at) { return arrival_[at % kArrivals]; }
+
   std::uint64_t next_ = 0;
-  std::array<Call, kCalls> calls_;
+  std::array<Call, kFirst + kMore> calls_;
   std::size_t newest_ = 0;
-  std::array<Arrival, kArrivals> arrival_{};
+  std::size_t first_ = 0;
+  std::size_t in_turn_ = 0;                   // calls
+  std::array<Arrival, kArrivals> arrival_{};  // in the order of their offsets
   std::size_t arrivals_ = 0;
 };
 
