@@ -22,6 +22,14 @@ if(TW_TESTS AND EXISTS ${TW_TEST_MAIN})
   target_include_directories(
     tw_test_main PUBLIC ${PROJECT_SOURCE_DIR}/userspace ${PROJECT_SOURCE_DIR}/include
                         ${PROJECT_SOURCE_DIR}/tests)
+  # Half of all compiling is the tests' own code, of which nothing has to be fast, and whose frames
+  # need no variables. What is tested is checked for undefined behaviour where it is compiled.
+  set(TW_TEST_OPTIONS)
+  if(TW_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set(TW_TEST_OPTIONS -g1 -fno-sanitize=undefined)
+  elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(TW_TEST_OPTIONS -O1 -g1)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(empty ${PROJECT_BINARY_DIR}/generated/test_pch.cpp)
     file(CONFIGURE OUTPUT ${empty} CONTENT "// carries the precompiled <catch2/catch.hpp>\n")
@@ -30,7 +38,7 @@ if(TW_TESTS AND EXISTS ${TW_TEST_MAIN})
     # -fpch-preprocess lets ccache see through the precompiled header; -fPIE is what executables
     # get, and a precompiled header must be built with the flags of its users.
     set_target_properties(tw_test_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(tw_test_pch PRIVATE -fPIE -fpch-preprocess)
+    target_compile_options(tw_test_pch PRIVATE -fPIE -fpch-preprocess ${TW_TEST_OPTIONS})
     target_precompile_headers(tw_test_pch PRIVATE <catch2/catch.hpp>)
   endif()
 endif()
@@ -50,6 +58,7 @@ function(tw_unit_tests)
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE tw_test_main tw_warnings ${arg_LINK})
   target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
+  target_compile_options(${target} PRIVATE ${TW_TEST_OPTIONS})
   if(TARGET tw_test_pch)
     target_compile_options(${target} PRIVATE -fpch-preprocess)
     target_precompile_headers(${target} REUSE_FROM tw_test_pch)

@@ -1,6 +1,6 @@
 #include "flow/conn.h"
 
-#include "flow/turn_parser.h"
+#include "proto/turn_parser.h"
 
 #include <algorithm>
 #include <utility>

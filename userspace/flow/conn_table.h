@@ -4,7 +4,7 @@
 
 #include "flow/conn.h"
 #include "flow/stack_samples.h"
-#include "proto/route_patterns.h"
+#include "model/route_patterns.h"
 
 #include <cstdint>
 #include <deque>

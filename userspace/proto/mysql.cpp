@@ -41,25 +41,6 @@ Bytes payload_of(Bytes bytes) {
 
 }  // namespace
 
-void Statements::put(std::uint32_t number, const SqlSummary& summary) {
-  for (Row& row : rows_) {
-    if (row.number == number) return void(row.summary = summary);
-  }
-  if (rows_.size() < kMost) {
-    rows_.push_back({number, summary});
-  } else {
-    rows_[next_] = {number, summary};
-    next_ = (next_ + 1) % kMost;
-  }
-}
-
-const SqlSummary* Statements::find(std::uint32_t number) const {
-  for (const Row& row : rows_) {
-    if (row.number == number) return &row.summary;
-  }
-  return nullptr;
-}
-
 MySqlParser::MySqlParser()
     : requests_(Side::Request, kFromClient, *this),
       responses_(Side::Response, kFromServer, *this) {}

@@ -6,6 +6,7 @@
 #include "proto/frames.h"
 #include "proto/mysql_wire.h"
 #include "proto/parser.h"
+#include "proto/prepared_statements.h"
 #include "proto/sql.h"
 
 #include <cstdint>
@@ -14,23 +15,6 @@
 #include <vector>
 
 namespace tailwhy::mysql {
-
-/// Prepared statements of a connection by their numbers: as many as a connection pool would have.
-/// The oldest is forgotten.
-class Statements {
- public:
-  void put(std::uint32_t number, const SqlSummary& summary);
-  [[nodiscard]] const SqlSummary* find(std::uint32_t number) const;
-
- private:
-  static constexpr std::size_t kMost = 128;
-  struct Row {
-    std::uint32_t number = 0;
-    SqlSummary summary;
-  };
-  std::vector<Row> rows_;
-  std::size_t next_ = 0;
-};
 
 class MySqlParser final : public Parser, private FrameHandler {
  public:
@@ -143,7 +127,7 @@ class MySqlParser final : public Parser, private FrameHandler {
   enum class Eofs : std::uint8_t { Unknown, Sent, Left };
   Eofs eofs_ = Eofs::Unknown;
 
-  Statements statements_;
+  PreparedStatements statements_;
   std::deque<Expected> expected_;
   std::deque<SqlSummary> preparing_;
   bool proven_ = false;

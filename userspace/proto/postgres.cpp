@@ -104,14 +104,15 @@ class PostgreSqlParser final : public Parser, private FrameHandler {
         open(frame.begin, out);
         const CString name = c_string(body);
         summary_ = summary_of(body.substr(name.size), frame.cut);
-        if (name.ended()) statements_.put(name.text, summary_);
+        if (name.ended()) statements_.put(PreparedStatements::key_of(name.text), summary_);
         if (executes_ == Executes::Nothing) executes_ = Executes::Prepare;
         break;
       }
       case 'B': {
         open(frame.begin, out);
         const CString portal = c_string(body);
-        const SqlSummary* bound = statements_.find(c_string(body.substr(portal.size)).text);
+        const SqlSummary* bound =
+            statements_.find(PreparedStatements::key_of(c_string(body.substr(portal.size)).text));
         summary_ = bound != nullptr ? *bound : named("EXECUTE");
         bound_ = summary_;
         break;

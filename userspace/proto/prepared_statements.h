@@ -1,10 +1,11 @@
-// What the prepared statements of a connection do, by their names: of as many as a connection pool
-// would have. The oldest is forgotten.
+// What the prepared statements of a connection do, by their numbers or names: of as many as a
+// connection pool would have. The oldest is forgotten.
 #pragma once
 
 #include "proto/sql.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,10 @@ namespace tailwhy {
 
 class PreparedStatements {
  public:
-  void put(std::string_view name, const SqlSummary& summary) {
-    const std::size_t key = std::hash<std::string_view>{}(name);
+  /// What to call a statement that has a name.
+  static std::uint64_t key_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
+
+  void put(std::uint64_t key, const SqlSummary& summary) {
     for (Row& row : rows_) {
       if (row.key == key) return void(row.summary = summary);
     }
@@ -25,8 +28,8 @@ class PreparedStatements {
       next_ = (next_ + 1) % kMost;
     }
   }
-  [[nodiscard]] const SqlSummary* find(std::string_view name) const {
-    const std::size_t key = std::hash<std::string_view>{}(name);
+  /// Null: it was not seen, or is forgotten.
+  [[nodiscard]] const SqlSummary* find(std::uint64_t key) const {
     for (const Row& row : rows_) {
       if (row.key == key) return &row.summary;
     }
@@ -36,7 +39,7 @@ class PreparedStatements {
  private:
   static constexpr std::size_t kMost = 128;
   struct Row {
-    std::size_t key;
+    std::uint64_t key;
     SqlSummary summary;
   };
   std::vector<Row> rows_;

@@ -5,7 +5,7 @@
 
 #include "base/inline_text.h"
 #include "model/request.h"
-#include "proto/route_patterns.h"
+#include "model/route_patterns.h"
 
 #include <cstdint>
 #include <string_view>

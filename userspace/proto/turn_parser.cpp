@@ -1,4 +1,4 @@
-#include "flow/turn_parser.h"
+#include "proto/turn_parser.h"
 
 namespace tailwhy {
 

@@ -1,4 +1,4 @@
-#include "proto/route_patterns.h"
+#include "model/route_patterns.h"
 
 #include <algorithm>
 #include <fmt/format.h>
