@@ -59,17 +59,30 @@ std::optional<Parts> ThreadTime::sums_at(Ns at) const {
 
 Waits ThreadTime::waits_at(Ns at) const {
   if (stretches_.empty()) return {};
-  std::size_t back = 0;  // the earliest stretch that ends at `at` or later
-  std::size_t count = at >= last_ ? 1 : stretches_.size();
+  const std::size_t place = place_of(at);
+  const Stretch& stretch = stretches_[place];
+  Waits waits;
+  add_to(waits, stretch.part, stretch.end - std::clamp(at, stretch.begin, stretch.end));
+  return waits_[place] - waits;
+}
+
+// Of the earliest stretch that ends at `at` or later, else of the latest.
+std::size_t ThreadTime::place_of(Ns at) const {
+  if (at >= last_) return (next_ - 1) % kRemembered;
+  // Requests that are read one after another came in about the same time.
+  if (found_ < stretches_.size() && stretches_[found_].end >= at) {
+    const bool is_oldest = found_ == (stretches_.size() < kRemembered ? 0 : next_);
+    if (is_oldest || stretches_[(found_ - 1) % kRemembered].end < at) return found_;
+  }
+  std::size_t back = 0;
+  std::size_t count = stretches_.size();
   while (count > 1) {  // without jumps: which way it goes cannot be foretold
     const std::size_t half = count / 2;
     back += this->at(back + half).end >= at ? half : 0;
     count -= half;
   }
-  const Stretch& stretch = this->at(back);
-  Waits waits;
-  add_to(waits, stretch.part, stretch.end - std::clamp(at, stretch.begin, stretch.end));
-  return waits_[(next_ - 1 - back) % kRemembered] - waits;
+  found_ = (next_ - 1 - back) % kRemembered;
+  return found_;
 }
 
 std::uint64_t ThreadTime::owner_at(Ns at, std::uint64_t now) const {

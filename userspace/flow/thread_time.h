@@ -82,6 +82,7 @@ class ThreadTime {
   }
 
  private:
+  [[nodiscard]] std::size_t place_of(Ns at) const;
   // 0: the latest
   [[nodiscard]] const Stretch& at(std::size_t back) const {
     return stretches_[(next_ - 1 - back) % kRemembered];
@@ -93,6 +94,7 @@ class ThreadTime {
   std::vector<Stretch> stretches_;  // a ring once it is full
   std::vector<Waits> waits_;        // of the thread's whole time, at the end of each
   std::size_t next_ = 0;
+  mutable std::size_t found_ = 0;  // by place_of()
 };
 
 }  // namespace tailwhy

@@ -17,6 +17,11 @@ constexpr int round_down_to_chunk(int index) {
 
 template <std::size_t N>
 void add_each(std::array<Ns, N>& sums, const std::array<Ns, N>& more, std::uint64_t times = 1) {
+  if (times == 1) {  // nearly always, and several of them are added at once then
+    for (std::size_t i = 0; i < N; ++i)
+      sums[i] += more[i];
+    return;
+  }
   for (std::size_t i = 0; i < N; ++i)
     sums[i] += more[i] * times;
 }
@@ -112,11 +117,22 @@ void BudgetSums::add(const Request& request, NameIds names, std::uint64_t count)
 }
 
 void BudgetSums::merge(const BudgetSums& other) {
-  assert(shift_ == other.shift_);
+  assert(shift_ >= other.shift_);
+  const auto ours = [&](int index) {
+    return index == other.zero_index() ? zero_index() : index >> (shift_ - other.shift_);
+  };
   requests_ += other.requests_;
-  other.for_each_bucket([this](const Bucket& bucket) { row(bucket.index).add(bucket.totals); });
-  for (const NamedTime& time : other.named_)
+  other.for_each_bucket([&](const Bucket& bucket) { row(ours(bucket.index)).add(bucket.totals); });
+  for (NamedTime time : other.named_) {
+    time.index = static_cast<std::int16_t>(ours(time.index));
     add_named(time);
+  }
+}
+
+BudgetSums BudgetSums::coarser(int scale) const {
+  BudgetSums sums(scale);
+  sums.merge(*this);
+  return sums;
 }
 
 BudgetTotals BudgetSums::all() const {

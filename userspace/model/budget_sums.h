@@ -66,8 +66,11 @@ class BudgetSums {
   /// that is new.
   void add(const Request& request, NameIds names = {}, std::uint64_t count = 1);
 
-  /// Adds everything `other` has, of the same scale; exact.
+  /// Adds everything `other` has, of the same scale or a finer one; exact.
   void merge(const BudgetSums& other);
+
+  /// The same with coarser buckets: `scale` is this one's or less.
+  [[nodiscard]] BudgetSums coarser(int scale) const;
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] BudgetTotals all() const;

@@ -137,7 +137,7 @@ NameIds Aggregator::add_budget(const Request& request, std::uint64_t count) {
   if (request.drain_known()) interval_.drain.record(request.drain(), count);
   if (!request.budget.known || request.outcome != Outcome::Matched) return {};
   if (request.open_ended) return {};
-  return budgets_.add(interval_.budget, request, count);
+  return budgets_.add(interval_.budget.names, request);
 }
 
 void Aggregator::on_connection_closed(const ConnectionEnd& end) {
@@ -158,7 +158,7 @@ Report Aggregator::take_interval(Moment now) {
   interval_.end_ns = now.mono_ns;
   interval_.end_wall_ns = now.wall_ns;
   interval_.connections.open = open_connections(total_.connections, interval_.connections);
-  interval_.routes = routes_.take_interval();
+  interval_.routes = routes_.take_interval(&interval_.budget.sums);
   // Merging is exact, so recording each request in its route is enough.
   for (const RouteStats& row : interval_.routes) {
     if (row.open_ended) continue;

@@ -67,11 +67,9 @@ void BudgetTally::add_failure(BudgetNames& names, const Request& request) {
   use.calls += request.failed_calls;
 }
 
-NameIds BudgetTally::add(BudgetStats& sum, const Request& request, std::uint64_t count) {
-  const NameIds names{.peer = add_peer(sum.names, request), .call = add_call(sum.names, request)};
-  add_failure(sum.names, request);
-  sum.sums.add(request, names, count);
-  return names;
+NameIds BudgetTally::add(BudgetNames& names, const Request& request) {
+  add_failure(names, request);
+  return {.peer = add_peer(names, request), .call = add_call(names, request)};
 }
 
 }  // namespace tailwhy

@@ -1,7 +1,6 @@
-// Adds the budgets of answered requests up, and gives the names behind their parts numbers: whom
-// they waited for, in which system calls they slept, which of their calls failed. The names are
-// bounded, first come, first kept: a number means one name for the whole run, so adding stays
-// exact.
+// Gives the names behind the parts of budgets numbers: whom answered requests waited for, in which
+// system calls they slept, which of their calls failed. The names are bounded, first come, first
+// kept: a number means one name for the whole run, so adding stays exact.
 #pragma once
 
 #include "model/budget_stats.h"
@@ -15,10 +14,9 @@ namespace tailwhy {
 
 class BudgetTally {
  public:
-  /// Adds a request with a known budget to the sums and names of `sum`; its parts are recorded with
-  /// its route. Allocates only for names and buckets that are new. The numbers are those of its
-  /// names. `count` requests that are the same have no names (RequestRun).
-  NameIds add(BudgetStats& sum, const Request& request, std::uint64_t count = 1);
+  /// Adds a request with a known budget to `names`; its times are added up with its route.
+  /// Allocates only for names that are new. The numbers are those of its names.
+  NameIds add(BudgetNames& names, const Request& request);
 
  private:
   struct Peer {

@@ -134,12 +134,14 @@ RouteStats RouteTable::row_of(const Key& key, Counts counts) {
           .open_ended = key.open_ended};
 }
 
-std::vector<RouteStats> RouteTable::take_interval() {
+std::vector<RouteStats> RouteTable::take_interval(BudgetSums* all) {
   std::vector<RouteStats> rows;
   rows.reserve(touched_.size());
   for (Entry* entry : touched_) {
     auto& [interval, total] = entry->second;
     interval.add_to(total);
+    if (all != nullptr && !entry->first.open_ended) all->merge(interval.budget);
+    interval.budget = interval.budget.coarser(kRouteBudgetScale);
     rows.push_back(row_of(entry->first, std::exchange(interval, {})));
   }
   touched_.clear();

@@ -40,8 +40,9 @@ class RouteTable {
   using Rename = std::function<Route(Role role, const Route& route)>;
   void rename(const Rename& route_of);
 
-  /// The rows with requests since the last call, most requests first. Adds them to the total.
-  std::vector<RouteStats> take_interval();
+  /// The rows with requests since the last call, most requests first. Adds them to the total, and
+  /// to `all` the budgets of those that count in sums over all routes, with its finer buckets.
+  std::vector<RouteStats> take_interval(BudgetSums* all = nullptr);
 
   /// All rows up to the last take_interval(), most requests first.
   std::vector<RouteStats> total() const;
@@ -92,14 +93,15 @@ class RouteTable {
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
     LatencyParts latency;
-    BudgetSums budget{kRouteBudgetScale};
+    BudgetSums budget;
     PartHistograms parts;
     [[nodiscard]] std::size_t memory_bytes() const;
     void add_to(Counts& other) const;
   };
+  // A request is counted in one place only, so its interval has the buckets of the sums over all.
   struct Row {
     Counts interval;
-    Counts total;
+    Counts total{.latency = {}, .budget = BudgetSums(kRouteBudgetScale), .parts = {}};
   };
   using Rows = std::unordered_map<Key, Row, KeyHash, KeyEqual>;
   using Entry = Rows::value_type;

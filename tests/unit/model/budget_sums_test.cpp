@@ -118,6 +118,12 @@ TEST_CASE("budget sums: a coarser scale has the same sums in wider buckets", "[m
       CHECK(bucket.upper_ns == bucket_lower_ns(bucket.index * 4 + 4));
     }
   });
+  CHECK(fine.coarser(3) == coarse);
+  coarse.merge(fine);  // a finer one
+  BudgetSums twice(3);
+  twice.merge(fine.coarser(3));
+  twice.merge(fine.coarser(3));
+  CHECK(coarse == twice);
   CHECK(coarse_rows < fine_rows);
   CHECK(coarse.memory_bytes() < fine.memory_bytes());
 }

@@ -37,58 +37,58 @@ void answer(Aggregator& stats, const Request& request) {
 
 TEST_CASE("budget tally: the peer of the longest call gets the time", "[stats][budget]") {
   BudgetTally tally;
-  BudgetStats stats;
+  BudgetNames names;
   const Endpoint database = server(5, 5432), cache = server(6, 6379);
   Request request = spent({{Part::Downstream, 1000}});
   request.downstream_calls = 3;
   request.downstream_peer = &database;
   request.downstream_protocol = "unknown";
-  CHECK(tally.add(stats, request).peer == 0);
-  CHECK(tally.add(stats, request).peer == 0);
+  CHECK(tally.add(names, request).peer == 0);
+  CHECK(tally.add(names, request).peer == 0);
   request.downstream_peer = &cache;
-  CHECK(tally.add(stats, request).peer == 1);
+  CHECK(tally.add(names, request).peer == 1);
   request.downstream_protocol = "http";  // another name
-  CHECK(tally.add(stats, request).peer == 2);
+  CHECK(tally.add(names, request).peer == 2);
   request.downstream_peer = nullptr;
-  CHECK(tally.add(stats, request).peer == kNoName);
-  const PeerUse& first = stats.names.peers[0];
+  CHECK(tally.add(names, request).peer == kNoName);
+  const PeerUse& first = names.peers[0];
   CHECK(first.address == "10.0.0.5");
   CHECK(first.port == 5432);
   CHECK(first.protocol == "unknown");
   CHECK(first.requests == 2);
   CHECK(first.calls == 6);
   CHECK(first.ns == 2000);
-  CHECK(stats.names.peers[1].address == "10.0.0.6");
-  CHECK(stats.names.peers[2].protocol == "http");
+  CHECK(names.peers[1].address == "10.0.0.6");
+  CHECK(names.peers[2].protocol == "http");
 }
 
 TEST_CASE("budget tally: calls slept in and calls that failed have names", "[stats][budget]") {
   BudgetTally tally;
-  BudgetStats stats;
+  BudgetNames names;
   Request request = spent({{Part::Other, 700}});
   request.other_call = SYS_wait4;
   request.failed_calls = 2;
   request.failed_call = SYS_write;
   request.failed_error = ENOSPC;
-  CHECK(tally.add(stats, request).call == 0);
-  CHECK(stats.names.calls[0].call == "wait4");
-  CHECK(stats.names.calls[0].requests == 1);
-  CHECK(stats.names.calls[0].ns == 700);
-  CHECK(stats.names.failures[0].call == "write");
-  CHECK(stats.names.failures[0].error == "ENOSPC");
-  CHECK(stats.names.failures[0].requests == 1);
-  CHECK(stats.names.failures[0].calls == 2);
+  CHECK(tally.add(names, request).call == 0);
+  CHECK(names.calls[0].call == "wait4");
+  CHECK(names.calls[0].requests == 1);
+  CHECK(names.calls[0].ns == 700);
+  CHECK(names.failures[0].call == "write");
+  CHECK(names.failures[0].error == "ENOSPC");
+  CHECK(names.failures[0].requests == 1);
+  CHECK(names.failures[0].calls == 2);
 
   request = spent({{Part::OnCpu, 700}});  // did not sleep, nothing failed
   request.other_call = SYS_read;
-  CHECK(tally.add(stats, request).call == kNoName);
-  CHECK(stats.names.calls[1].requests == 0);
-  CHECK(stats.names.failures[1].requests == 0);
+  CHECK(tally.add(names, request).call == kNoName);
+  CHECK(names.calls[1].requests == 0);
+  CHECK(names.failures[1].requests == 0);
 }
 
 TEST_CASE("budget tally: beyond eight names all others share one", "[stats][budget]") {
   BudgetTally tally;
-  BudgetStats stats;
+  BudgetNames names;
   for (std::uint8_t i = 0; i < 40; ++i) {
     const Endpoint peer = server(i, 80);
     Request request = spent({{Part::Downstream, 10}, {Part::Other, 10}});
@@ -98,16 +98,16 @@ TEST_CASE("budget tally: beyond eight names all others share one", "[stats][budg
     request.failed_calls = 1;
     request.failed_call = SYS_read;
     request.failed_error = static_cast<std::uint16_t>(i + 1);
-    const NameIds names = tally.add(stats, request);
-    CHECK(names.peer == std::min<std::uint8_t>(i, kOtherName));
-    CHECK(names.call == std::min<std::uint8_t>(i, kOtherName));
+    const NameIds ids = tally.add(names, request);
+    CHECK(ids.peer == std::min<std::uint8_t>(i, kOtherName));
+    CHECK(ids.call == std::min<std::uint8_t>(i, kOtherName));
   }
-  CHECK(stats.names.peers[kOtherName].requests == 32);
-  CHECK(stats.names.peers[kOtherName].ns == 320);
-  CHECK(stats.names.peers[kOtherName].address.empty());
-  CHECK(stats.names.calls[kOtherName].ns == 320);
-  CHECK(stats.names.calls[kOtherName].call.empty());
-  CHECK(stats.names.failures[kOtherName].calls == 32);
+  CHECK(names.peers[kOtherName].requests == 32);
+  CHECK(names.peers[kOtherName].ns == 320);
+  CHECK(names.peers[kOtherName].address.empty());
+  CHECK(names.calls[kOtherName].ns == 320);
+  CHECK(names.calls[kOtherName].call.empty());
+  CHECK(names.failures[kOtherName].calls == 32);
 }
 
 TEST_CASE("budget tally: a name keeps its number in later intervals", "[stats][budget]") {
@@ -116,16 +116,15 @@ TEST_CASE("budget tally: a name keeps its number in later intervals", "[stats][b
   const Endpoint a = server(1, 80), b = server(2, 80);
   Request request = spent({{Part::Downstream, 10}});
   request.downstream_peer = &a;
-  tally.add(first, request);
+  tally.add(first.names, request);
   request.downstream_peer = &b;
-  CHECK(tally.add(second, request).peer == 1);
+  CHECK(tally.add(second.names, request).peer == 1);
   CHECK(second.names.peers[0].address.empty());
   CHECK(second.names.peers[1].address == "10.0.0.2");
   first.merge(second);
   CHECK(first.names.peers[0].address == "10.0.0.1");
   CHECK(first.names.peers[1].address == "10.0.0.2");
   CHECK(first.names.peers[1].ns == 10);
-  CHECK(first.sums.requests() == 2);
 }
 
 TEST_CASE("aggregator: budgets of what the target answered, and of nothing else",
