@@ -5,6 +5,9 @@
 #   tw_fuzz_target(NAME x SOURCES x_fuzz.cpp ... [LINK tw_x ...])
 #     executable tw_fuzz_x, only with -DTW_FUZZ=ON and clang.
 #
+# A stage that needs a build of its own builds what it runs: the target tw_run_<label> (of the unit
+# tests' labels, and `golden`) or tw_run_fuzz.
+#
 # Catch2's header takes seconds to parse: it is precompiled once and shared by every test
 # executable, and CATCH_CONFIG_MAIN lives in one object (tests/unit/main.cpp).
 
@@ -43,6 +46,14 @@ if(TW_TESTS AND EXISTS ${TW_TEST_MAIN})
   endif()
 endif()
 
+# What the tests of a label need is built by tw_run_<label>.
+function(tw_needed_by_label label)
+  if(NOT TARGET tw_run_${label})
+    add_custom_target(tw_run_${label})
+  endif()
+  add_dependencies(tw_run_${label} ${ARGN})
+endfunction()
+
 function(tw_unit_tests)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL" "SOURCES;LINK;DEFINITIONS")
   if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
@@ -63,6 +74,7 @@ function(tw_unit_tests)
     target_compile_options(${target} PRIVATE -fpch-preprocess)
     target_precompile_headers(${target} REUSE_FROM tw_test_pch)
   endif()
+  tw_needed_by_label(${arg_LABEL} ${target})
   # NoTests: an executable whose tests all got lost must not pass.
   add_test(NAME ${arg_LABEL}.${arg_NAME} COMMAND ${target} -w NoTests)
   set_tests_properties(${arg_LABEL}.${arg_NAME} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300
@@ -83,4 +95,5 @@ function(tw_fuzz_target)
   target_link_libraries(${target} PRIVATE tw_warnings ${arg_LINK})
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  tw_needed_by_label(fuzz ${target})
 endfunction()
