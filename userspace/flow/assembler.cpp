@@ -2,6 +2,7 @@
 #include "flow/assembler.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tailwhy {
 
@@ -25,6 +26,7 @@ bool Assembler::begin_request(const Message& message,
     end_request(*last, message.offset, requests);
   }
   if (message.stream_id != 0) {
+    if (first_stream_ == 0) first_stream_ = message.stream_id;
     if (Exchange* before = outstanding_.of_stream(message.stream_id)) {
       emit(*before, Outcome::Unmatched, Failure::None);
       remove_stream(*before);
@@ -94,6 +96,17 @@ Exchange* Assembler::answering(std::uint64_t stream_id) {
     return exchange == nullptr || exchange->response_ended ? nullptr : exchange;
   }
   return outstanding_.unanswered();
+}
+
+// Ids grow: of streams before the first that was asked for the request came before the attach.
+void Assembler::begin_unasked(const Message& message, const Stream& responses) {
+  const bool before = first_stream_ == 0 || message.stream_id < first_stream_;
+  if (!facts_.existing || message.stream_id == 0 || !before) {
+    ++losses_.unsolicited;
+  } else if (!std::exchange(told_before_attach_, false)) {
+    answered_before_attach(responses);
+    told_before_attach_ = false;
+  }
 }
 
 void Assembler::end_request(Exchange& exchange, std::uint64_t offset, const Stream& requests) {
@@ -208,7 +221,7 @@ bool Assembler::apply(const std::vector<Message>& messages,
           if (exchange->request_lost) end_request(*exchange, requests.next(), requests);
           begin_response(*exchange, message.offset, responses);
         } else {
-          ++losses_.unsolicited;
+          begin_unasked(message, responses);
         }
         break;
       case Message::Kind::ResponseHead:

@@ -31,6 +31,7 @@ struct ConnFacts {
   Ns established = 0;
   Ns accepted = 0;
   bool accept_exact = false;
+  bool existing = false;    ///< open before the attach
   std::string server_name;  ///< that a TLS client asked for; empty: not known
 };
 
@@ -120,6 +121,7 @@ class Assembler {
   static void take_head(Request& request, const ResponseHead& head);
   void on_lost(Side side, Ns at);
   Exchange* answering(std::uint64_t stream_id);
+  void begin_unasked(const Message& message, const Stream& responses);
   Exchange* asking(std::uint64_t stream_id);
   void begin_response(Exchange& exchange, std::uint64_t offset, const Stream& responses);
   void end_response(Exchange& exchange,
@@ -157,6 +159,8 @@ class Assembler {
   std::deque<Unacked> unacked_;
   bool want_acks_ = false;
   std::uint64_t number_ = 0;
+  std::uint64_t first_stream_ = 0;   // that was asked for; 0: none yet
+  bool told_before_attach_ = false;  // an answer was, and not which
   std::uint64_t responses_end_ = 0;  // stream offset after the last response that ended
   bool response_lost_ = false;
   bool doubtful_ = false;      // some stream is

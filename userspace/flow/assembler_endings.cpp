@@ -219,6 +219,7 @@ void Assembler::answered_before_attach(const Stream& responses) {
   request.at.write_first = call.at_ns;
   request.at.write_last = call.at_ns;
   request.incomplete = true;
+  told_before_attach_ = true;
   emit(exchange, Outcome::InFlightAtAttach, Failure::None);
 }
 

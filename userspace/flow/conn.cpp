@@ -29,6 +29,7 @@ Conn::Conn(ConnFacts facts,
       assembler_(facts_, listener, losses, budget, ledger, routes, work_),
       pinned_(pinned),
       first_seen_(first_seen) {
+  facts_.existing = first_seen != FirstSeen::Opening;
   ledger_.on_conn_begin(work_);
   // A socketpair: the target talks to itself, and neither end is a client.
   if (facts_.role == Role::Unknown && facts_.peer.family == Family::Unix) mode_ = Mode::Ignored;

@@ -101,6 +101,7 @@ void Http2Parser::turn(Side /*side*/, std::uint64_t /*offset*/, ParseOutput& /*o
 void Http2Parser::start_unsynchronised(Side side) {
   half(side).state = State::Lost;
   ++half(side).losses;
+  met_in_the_middle_ = true;
 }
 
 void Http2Parser::read(Input& in, Half& h) {

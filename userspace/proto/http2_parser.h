@@ -136,6 +136,7 @@ class Http2Parser final : public Parser {
   void on_reset(std::uint32_t id, Side side, std::uint64_t end, bool refused, ParseOutput& out);
   void on_go_away(std::uint32_t last, std::uint64_t end, ParseOutput& out);
   void end_side(std::uint32_t id, Side side, std::uint64_t end, ParseOutput& out);
+  void end_unasked(std::uint32_t id, std::uint64_t end, ParseOutput& out) const;
   void begin_response(std::uint32_t id, OpenStream& s, std::uint64_t offset, ParseOutput& out);
   void end_request(std::uint32_t id, OpenStream& s, std::uint64_t end, ParseOutput& out);
   void end_response(std::uint32_t id,
@@ -149,12 +150,14 @@ class Http2Parser final : public Parser {
 
   std::array<Half, 2> halves_{Half(Side::Request), Half(Side::Response)};
   std::unordered_map<std::uint32_t, OpenStream> streams_;
-  std::uint32_t last_stream_ = 0;  // the highest that was opened
+  std::uint32_t first_stream_ = 0;  // the lowest that was opened; 0: none yet
+  std::uint32_t last_stream_ = 0;   // the highest
   std::uint32_t longest_frame_ = kFrameBytes;
   std::uint32_t made_room_at_ = 0;  // the losses of responses then
   bool full_ = false;               // and it was told
   bool confirmed_ = false;          // it is HTTP/2
   bool first_opened_ = false;       // stream 1, by HEADERS or by an upgrade
+  bool met_in_the_middle_ = false;
 };
 
 }  // namespace tailwhy::http2

@@ -18,6 +18,7 @@ bool Http2Parser::may_have_ended(const OpenStream& s, Side side) const {
 void Http2Parser::open_stream(Half& h, ParseOutput& out) {
   const std::uint32_t id = h.frame.stream;
   last_stream_ = id;
+  if (first_stream_ == 0) first_stream_ = id;
   first_opened_ = first_opened_ || id == 1;
   end_only_stream(out);
   if (streams_.size() >= kMostStreams && !make_room(out)) {
@@ -103,6 +104,8 @@ void Http2Parser::end_block(Half& h, Side side, std::uint64_t end, bool lost, Pa
       out.tell(Message::Kind::RequestHead, side, end, id).request = h.fields->request_head();
     }
     if (h.block_ends && !lost) end_side(id, side, end, out);
+  } else if (s == nullptr && side == Side::Response && h.block_ends && !lost) {
+    end_unasked(id, end, out);
   }
   h.block_pushed = false;
   h.block_stream = 0;
@@ -160,7 +163,10 @@ void Http2Parser::on_go_away(std::uint32_t last, std::uint64_t end, ParseOutput&
 // END_STREAM of one side.
 void Http2Parser::end_side(std::uint32_t id, Side side, std::uint64_t end, ParseOutput& out) {
   OpenStream* s = stream(id);
-  if (s == nullptr) return;
+  if (s == nullptr) {
+    if (side == Side::Response) end_unasked(id, end, out);
+    return;
+  }
   if (side == Side::Request) {
     end_request(id, *s, end, out);
   } else {
@@ -169,6 +175,14 @@ void Http2Parser::end_side(std::uint32_t id, Side side, std::uint64_t end, Parse
     if (may_have_ended(*s, Side::Request)) end_request(id, *s, half(Side::Request).untold(), out);
   }
   close_if_ended(id, *s);
+}
+
+// Of an answer to what was asked before the attach: streams are opened in rising order.
+void Http2Parser::end_unasked(std::uint32_t id, std::uint64_t end, ParseOutput& out) const {
+  const bool before = first_stream_ == 0 || id < first_stream_;
+  if (!met_in_the_middle_ || !before || id % 2 == 0) return;
+  out.tell(Message::Kind::ResponseBegin, Side::Response, end, id);
+  out.tell(Message::Kind::ResponseEnd, Side::Response, end, id).end_rule = EndRule::Framing;
 }
 
 void Http2Parser::begin_response(std::uint32_t id,

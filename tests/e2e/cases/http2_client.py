@@ -95,11 +95,13 @@ def attach_in_mid_stream(t):
         equal("the one that waited", [200], client.wait(waiting))
         last = client.get("/empty")
         equal("and then", [200], client.wait(last))
-    records = of_server(trace)
+    records = [record for record in of_server(trace)
+               if record["tailwhy.outcome"] != "in_flight_at_attach"]
     equal("routes", ["/missing", "/empty"], [record.get("http.route") for record in records])
     equal("statuses", [404, 200], [record.get("http.response.status_code") for record in records])
     check(all(record["duration_ns"] < 1e9 for record in records),
           "one has the time of the stream that was in flight at the attach")
+    equal("in flight at the attach", 1, trace.counts["in_flight_at_attach"])
     equal("lost", 0, trace.summary["lost"])
 
 

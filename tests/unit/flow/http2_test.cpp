@@ -161,6 +161,24 @@ TEST_CASE("http2: a connection that was open before the attach", "[flow][http2]"
   CHECK(flow.requests[2].at.write_last == 3000);
 }
 
+TEST_CASE("http2: streams that were asked for before the attach are counted apart",
+          "[flow][http2]") {
+  Flow flow;
+  EventBuilder b;
+  Talk t;
+  t.head(1, get("/before"));
+  t.head(3, get("/before"));
+  b.open(1, TW_ROLE_SERVER, {.flags = TW_OPEN_EXISTING});
+  b.in(1, 1000, t.head(5, get("/a")));
+  b.out(1, 2000, t.reply(3, ok(), true));
+  b.out(1, 3000, t.reply(5, ok(), true) + t.reply(1, ok(), true));
+  b.out(1, 4000, t.reply(7, ok(), true));  // of nothing that anybody asked for
+  flow.feed(b);
+  CHECK(flow.matched == 1);
+  CHECK(flow.in_flight_at_attach == 2);
+  CHECK(flow.table.losses().unsolicited == 0);
+}
+
 TEST_CASE("http2: what was lost makes requests incomplete, later ones are whole", "[flow][http2]") {
   Flow flow;
   EventBuilder b;
