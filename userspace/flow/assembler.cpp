@@ -201,6 +201,7 @@ bool Assembler::apply(const std::vector<Message>& messages,
         if (Exchange* exchange = asking(message.stream_id)) {
           take_head(exchange->request, message.request);
           exchange->one_way = message.request.one_way;
+          if (message.request.carries_messages) carry_messages(*exchange);
         }
         break;
       case Message::Kind::RequestEnd:
@@ -254,6 +255,9 @@ bool Assembler::apply(const std::vector<Message>& messages,
           if (message.stream_id != 0) emit_if_ended(*exchange);
         }
         break;
+      case Message::Kind::Progress:
+        if (Exchange* exchange = answering(message.stream_id)) advance(*exchange, message);
+        break;
       case Message::Kind::Lost:
         on_lost(message.side, responses.current().at_ns);
         ended = true;
@@ -270,6 +274,9 @@ bool Assembler::apply(const std::vector<Message>& messages,
         break;
       case Message::Kind::Switch:
         if (message.stream_id != 0) move_to_stream(message.stream_id);
+        if (message.request.carries_messages) {
+          if (Exchange* exchange = answering(message.stream_id)) carry_messages(*exchange);
+        }
         break;
       case Message::Kind::Tunnel:
         break;
@@ -277,6 +284,28 @@ bool Assembler::apply(const std::vector<Message>& messages,
   }
   if (ended) emit_ended();
   return true;
+}
+
+void Assembler::carry_messages(Exchange& exchange) {
+  exchange.carries_messages = true;
+  exchange.request.open_ended = true;
+  exchange.request.messages.known = true;
+}
+
+void Assembler::advance(Exchange& exchange, const Message& message) {
+  if (!exchange.carries_messages) return;
+  MessageCounts& counts = exchange.request.messages;
+  const bool asks = message.side == Side::Request;
+  (asks ? counts.requests : counts.responses) += message.progress.messages;
+  (asks ? counts.request_bytes : counts.response_bytes) += message.size;
+  if (asks && exchange.stream_id == 0) {
+    exchange.request.request_bytes =
+        std::max(message.offset, exchange.request_begin) - exchange.request_begin;
+  }
+  if (message.progress.closes && !exchange.closing) {
+    exchange.closing = true;
+    counts.close_code = message.progress.close_code;
+  }
 }
 
 // The oldest request is answered as a stream of the protocol that follows (RFC 7540 3.2).
@@ -296,6 +325,7 @@ void Assembler::requests_turn(const Stream& requests, const Stream& responses) {
   for (Exchange& exchange : outstanding_.ordered()) {
     if (exchange.request_lost) end_request(exchange, requests.next(), requests);
     if (!exchange.request_ended || exchange.response_ended) continue;
+    if (exchange.carries_messages) continue;  // of which either side may send the next
     if (!exchange.response_begun) begin_response(exchange, responses.next(), responses);
     end_response(exchange, responses.next(), EndRule::DirectionReversal, responses);
   }

@@ -137,6 +137,8 @@ class Assembler {
   void remove_stream(Exchange& exchange);
   void give_up(Exchange& exchange, const Message& message, const Stream& responses);
   void move_to_stream(std::uint64_t stream_id);
+  static void carry_messages(Exchange& exchange);
+  static void advance(Exchange& exchange, const Message& message);
   void name_route(Request& request);
   void emit(Exchange& exchange, Outcome outcome, Failure failure);
 

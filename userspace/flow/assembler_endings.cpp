@@ -188,6 +188,9 @@ void Assembler::disown_protocol() {
     request.status_known = false;
     request.client_error = false;
     request.failure = Failure::None;
+    request.open_ended = false;
+    request.messages = {};
+    exchange.carries_messages = false;
     request.incomplete = true;
   };
   outstanding_.for_each(forget);
@@ -262,8 +265,9 @@ void Assembler::close(Failure failure, const Stream& requests, const Stream& res
       end_response(exchange, responses.next(), EndRule::Close, responses);
       exchange.request.incomplete = true;
     }
-    // What may end at any time has not failed when it does.
-    const bool open_ended = exchange.request.open_ended && answered;
+    // What may end at any time has not failed when it does; but who can say so must.
+    const bool open_ended =
+        exchange.request.open_ended && answered && (!exchange.carries_messages || exchange.closing);
     emit(exchange, answered ? Outcome::Matched : Outcome::Unmatched,
          open_ended ? Failure::None : failure);
   });

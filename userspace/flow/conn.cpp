@@ -115,6 +115,7 @@ void Conn::apply(ParseOutput& out) {
         break;
       case Message::Kind::RequestBegin:
       case Message::Kind::ResponseBegin:
+      case Message::Kind::Progress:
         find_place(message.side, message.offset);
         break;
       case Message::Kind::Tunnel:

@@ -18,9 +18,11 @@ struct Exchange {
   std::uint64_t response_begin = 0;  // interim responses included
   std::uint64_t response_end = 0;
   bool request_ended = false;
-  bool one_way = false;       // no answer will come
-  bool request_lost = false;  // the parser lost its place in it: where it ends is not known
-  Ns doubtful_from = 0;       // of a stream: its answer may have been among bytes that were lost
+  bool one_way = false;           // no answer will come
+  bool carries_messages = false;  // until one side says that it ends
+  bool closing = false;           // one has
+  bool request_lost = false;      // the parser lost its place in it: where it ends is not known
+  Ns doubtful_from = 0;  // of a stream: its answer may have been among bytes that were lost
   bool response_begun = false;
   bool response_ended = false;
   Account begin;  // of its connection, when its first byte was read

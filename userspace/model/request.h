@@ -91,6 +91,18 @@ enum class RouteSource : std::uint8_t {
 // "classified", "learned", "pattern"; empty for None.
 std::string_view to_string(RouteSource source);
 
+// Of an exchange in which both sides send messages until one of them ends it (a web socket).
+struct MessageCounts {
+  bool known = false;          // it is one
+  std::uint64_t requests = 0;  // whole messages of the client, without those that only keep it open
+  std::uint64_t request_bytes = 0;  // their payload as it was sent, compressed or not
+  std::uint64_t responses = 0;      // the same of the server
+  std::uint64_t response_bytes = 0;
+  std::uint16_t close_code = 0;  // of who ended it first (RFC 6455, 7.4); 0: nobody said
+
+  bool operator==(const MessageCounts&) const = default;
+};
+
 struct Request {
   std::uint64_t conn_id = 0;
   std::uint64_t number = 0;  // on its connection, from 1
@@ -131,6 +143,7 @@ struct Request {
   // The client asked to wait for something that may happen at any time (a subscription, a tunnel,
   // a stream that it keeps open): its duration says nothing of how fast the server is.
   bool open_ended = false;
+  MessageCounts messages;
 
   Budget budget;  // adds up to duration()
   // The system call in which it slept longest, of the part Other; 0xffff: none.

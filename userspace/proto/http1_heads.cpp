@@ -29,14 +29,23 @@ std::string_view version_text(const llhttp_t& http) {
 
 }  // namespace
 
-// The answer to the only request, which wanted that, comes in HTTP/2 (RFC 7540, 3.2).
-bool Http1Parser::switches_to_http2(unsigned status) const {
-  return status == 101 && wants_http2_ && outstanding_.size() == 1;
+// What follows is what the only request wanted: its answer in HTTP/2 (RFC 7540, 3.2), or the
+// messages of a web socket (RFC 6455, 4.1).
+bool Http1Parser::switches_to(Upgrade upgrade, unsigned status) const {
+  return status == 101 && upgrade_ == upgrade && outstanding_.size() == 1;
+}
+
+// Both sides' bytes are another parser's from here on.
+void Http1Parser::hand_on() {
+  for (Half& each : halves_)
+    each.state = State::Done;
+  partial_.reset();
 }
 
 // Any status but those of interim responses, after which another follows. 0 while not known.
 bool Http1Parser::is_final(unsigned status) const {
-  return (status == 101 && !switches_to_http2(status)) || (status >= 200 && status <= 999);
+  return (status == 101 && !switches_to(Upgrade::Http2, status)) ||
+         (status >= 200 && status <= 999);
 }
 
 void Http1Parser::begin_message(Input& in, Half& h) {
@@ -47,7 +56,7 @@ void Http1Parser::begin_message(Input& in, Half& h) {
     }
     outstanding_.push();
     connect_ = false;
-    wants_http2_ = false;
+    upgrade_ = Upgrade::None;
     in.out.tell(Message::Kind::RequestBegin, in.side, in.position());
     in.head = &in.fresh.emplace();
     if (in.out.routes != nullptr) in.head->route = RouteBuilder(in.out.routes);
@@ -111,14 +120,18 @@ void Http1Parser::end_request_head(Input& in, Half& h) {
 
 void Http1Parser::end_response_head(Input& in, Half& h) {
   const unsigned status = h.http.status_code;
-  if (switches_to_http2(status)) {
+  if (switches_to(Upgrade::Http2, status)) {
     Message& message = in.out.tell(Message::Kind::Switch, in.side, in.position());
     message.next = parser_spec("http2");
     message.stream_id = 1;
-    for (Half& each : halves_)
-      each.state = State::Done;
-    partial_.reset();
-    return;
+    return hand_on();
+  }
+  if (switches_to(Upgrade::WebSocket, status)) {
+    answer(h, in.position(), in.out);
+    Message& message = in.out.tell(Message::Kind::Switch, in.side, in.position());
+    message.next = parser_spec("websocket");
+    message.request.carries_messages = true;
+    return hand_on();
   }
   if (!is_final(status) && status >= 100) {
     h.state = State::Idle;
@@ -129,10 +142,7 @@ void Http1Parser::end_response_head(Input& in, Half& h) {
   if (status == 101 || (connect && status / 100 == 2)) {
     end_message(h, in.side, in.position(), EndRule::Upgrade, in.out);
     in.out.tell(Message::Kind::Tunnel, in.side, in.position());
-    for (Half& each : halves_)
-      each.state = State::Done;
-    partial_.reset();
-    return;
+    return hand_on();
   }
   if (to_head || status == 204 || status == 304) {
     end_message(h, in.side, in.position(), EndRule::Framing, in.out);
@@ -176,7 +186,7 @@ void Http1Parser::emit_request_head(const Half& h,
   request.route_source = head->route.source();
   request.trace = head->trace;
   request.request_id = head->request_id;
-  wants_http2_ = head->wants_http2 && !h.other_method;
+  upgrade_ = h.other_method ? Upgrade::None : head->upgrade;
   expect_answer(h);
 }
 

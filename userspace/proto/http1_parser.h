@@ -76,8 +76,9 @@ class Http1Parser final : public Parser {
 
   void emit_request_head(const Half& h, PartialHead* head, std::uint64_t offset, ParseOutput& out);
   [[nodiscard]] bool is_final(unsigned status) const;
-  [[nodiscard]] bool switches_to_http2(unsigned status) const;
+  [[nodiscard]] bool switches_to(Upgrade upgrade, unsigned status) const;
   void begin_response(Half& h, ParseOutput& out);
+  void hand_on();
   void expect_answer(const Half& h);
   void forget_connect();
   bool answer(Half& h, std::uint64_t offset, ParseOutput& out);
@@ -92,7 +93,7 @@ class Http1Parser final : public Parser {
   std::array<Half, 2> halves_{};
   Outstanding outstanding_;
   bool connect_ = false;                  // the last outstanding request is CONNECT
-  bool wants_http2_ = false;              // it asks to go on in HTTP/2
+  Upgrade upgrade_ = Upgrade::None;       // that it asks for
   std::unique_ptr<PartialHead> partial_;  // of a request whose head came only in part
 };
 

@@ -66,7 +66,10 @@ void finish_value(Context& c) {
     c.head->trace = c.head->trace_seen ? TraceContext{} : parse_traceparent(trimmed(value.view()));
     c.head->trace_seen = true;
   } else if (c.cursor.header == Header::Upgrade) {
-    c.head->wants_http2 = same_name(trimmed(value.view()), "h2c");
+    const std::string_view protocol = trimmed(value.view());
+    c.head->upgrade = same_name(protocol, "h2c")         ? Upgrade::Http2
+                      : same_name(protocol, "websocket") ? Upgrade::WebSocket
+                                                         : Upgrade::None;
   } else if (c.cursor.header == Header::RequestId) {
     c.head->request_id = value.truncated() ? RequestId{} : parse_request_id(trimmed(value.view()));
   }

@@ -26,6 +26,9 @@ enum class TargetPart : std::uint8_t {
   Secret
 };
 
+// What a request asks its connection to become, as far as we can read that.
+enum class Upgrade : std::uint8_t { None, Http2, WebSocket };
+
 // What is kept of a request's head while it is read.
 struct PartialHead {
   PartialHead() {}  // NOLINT(modernize-use-equals-default): texts need not be cleared
@@ -35,8 +38,8 @@ struct PartialHead {
   RequestId request_id;
   InlineText<64> value;  // of a header that we keep
   TargetPart target = TargetPart::Start;
-  bool trace_seen = false;   // a second traceparent makes both invalid
-  bool wants_http2 = false;  // by "Upgrade: h2c"
+  bool trace_seen = false;  // a second traceparent makes both invalid
+  Upgrade upgrade = Upgrade::None;
 };
 
 // What we think of a header, by its name.

@@ -31,6 +31,9 @@ struct RequestHead {
   RouteSource route_source = RouteSource::None;
   bool open_ended = false;  // model/request.h
   bool one_way = false;     // wants no answer: it has ended, and well, with its last byte
+  // Open-ended, and both sides send messages until one says that it ends: ending without a word is
+  // a failure. The messages are told by Kind::Progress.
+  bool carries_messages = false;
   TraceContext trace;
   RequestId request_id;
   // The name that its client asked for before all became secret (tls_hello.h), for this request and
@@ -51,6 +54,13 @@ struct ResponseHead {
   Verdict verdict = Verdict::Ok;
 };
 
+// What moved within an exchange that carries messages, on one side of it.
+struct ProgressHead {
+  std::uint32_t messages = 0;    // that ended
+  bool closes = false;           // this side said that it ends,
+  std::uint16_t close_code = 0;  // and why, if `closes`: of the protocol's own numbers
+};
+
 // One boundary in the byte streams. Offsets are absolute stream offsets of the message's side.
 struct Message {
   enum class Kind : std::uint8_t {
@@ -63,10 +73,14 @@ struct Message {
     // The oldest unanswered request (with a stream_id that one) turned out to get no answer. Of the
     // response's side.
     NoAnswer,
+    // Of an exchange that carries messages: `progress` was made on `side`, up to `offset`; `size`
+    // is of the messages' payload.
+    Progress,
     Lost,    // the parser lost its place on `side`: what follows until the next Begin is unknown
     Tunnel,  // no further messages will come: the connection became a tunnel
     // What follows on both sides is another protocol (`next`), whose parser has not seen a byte; on
     // `side` from `offset` on. With a stream_id, the oldest request is answered as that stream.
+    // With request.carries_messages, it goes on, and what follows are its messages.
     Switch,
     Abandoned,  // the stream will not be told of again: how its response ends was not seen
     Mistaken,   // these bytes cannot be this protocol: the first guess was wrong
@@ -81,13 +95,15 @@ struct Message {
   // 0 for protocols that answer in order: responses then belong to the oldest unanswered request.
   // Multiplexing protocols give their stream or correlation id, plus something if 0 is one.
   std::uint64_t stream_id = 0;
-  // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire.
+  // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire. Of Progress
+  // always.
   std::uint64_t size = 0;
   // Of ResponseEnd with a stream_id: the stream was given up before it was complete, and by whom.
   Failure failure = Failure::None;
   const ParserSpec* next = nullptr;  // of Switch; null: nobody can read what follows
   RequestHead request;
   ResponseHead response;
+  ProgressHead progress;
 };
 
 // A part of a fed buffer that a recording must not contain: header values, query strings, bodies.

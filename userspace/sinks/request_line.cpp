@@ -237,6 +237,17 @@ void put_meanwhile(fmt::memory_buffer& out, const Request& request) {
   }
 }
 
+void put_messages(fmt::memory_buffer& out, const MessageCounts& messages) {
+  if (!messages.known) return;
+  put_number(out, ",\"tailwhy.request.messages\":", messages.requests);
+  put_number(out, ",\"tailwhy.request.message_bytes\":", messages.request_bytes);
+  put_number(out, ",\"tailwhy.response.messages\":", messages.responses);
+  put_number(out, ",\"tailwhy.response.message_bytes\":", messages.response_bytes);
+  if (messages.close_code != 0) {
+    put_number(out, ",\"tailwhy.websocket.close_code\":", messages.close_code);
+  }
+}
+
 void put_trace(fmt::memory_buffer& out, const Request& request) {
   const TraceContext& trace = request.trace;
   if (trace.valid) {
@@ -286,6 +297,7 @@ void begin_request_line(fmt::memory_buffer& out,
   put_number(out, ",\"tailwhy.request.bytes\":", request.request_bytes);
   put_number(out, ",\"tailwhy.response.bytes\":", request.response_bytes);
   put_number(out, ",\"tailwhy.pipeline.depth\":", request.pipeline_depth);
+  put_messages(out, request.messages);
   put_word(out, ",\"tailwhy.end_rule\":", to_string(request.end_rule));
   put_word(out, ",\"tailwhy.outcome\":", outcome_word(request.outcome));
   if (request.incomplete) put(out, ",\"incomplete\":true");

@@ -212,10 +212,10 @@ TEST_CASE("a tunnel gives no further requests", "[flow]") {
   Flow flow;
   EventBuilder b;
   b.open(1, TW_ROLE_SERVER)
-      .in(1, 1000, "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+      .in(1, 1000, "GET /t HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
       .out(1, 1100,
            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-           "Upgrade: websocket\r\n\r\n")
+           "Upgrade: other\r\n\r\n")
       .in(1, 1200, kGet)
       .out(1, 1300, kOk)
       .close(1, 2000);

@@ -51,6 +51,7 @@ inline std::string describe(const Message& m) {
       if (!r.protocol.empty()) text += fmt::format(" as {}", r.protocol);
       if (r.open_ended) text += " open-ended";
       if (r.one_way) text += " one-way";
+      if (r.carries_messages) text += " of messages";
       if (!r.request_id.empty()) text += fmt::format(" id {}", r.request_id.view());
       return text + stream;
     }
@@ -76,13 +77,20 @@ inline std::string describe(const Message& m) {
     case Kind::NoAnswer:
       return fmt::format("{} no answer {}{}", m.side == Side::Request ? "request" : "response",
                          m.offset, stream);
+    case Kind::Progress: {
+      const std::string closes =
+          m.progress.closes ? fmt::format(" closes {}", m.progress.close_code) : "";
+      return fmt::format("{} messages {} end {} size {}{}{}",
+                         m.side == Side::Request ? "request" : "response", m.progress.messages,
+                         m.offset, m.size, closes, stream);
+    }
     case Kind::Lost:
       return fmt::format("{} lost {}", m.side == Side::Request ? "request" : "response", m.offset);
     case Kind::Tunnel:
       return fmt::format("tunnel {}", m.offset);
     case Kind::Switch:
-      return fmt::format("switch to {} at {}{}", m.next == nullptr ? "unknown" : m.next->name,
-                         m.offset, stream);
+      return fmt::format("switch to {} at {}{}{}", m.next == nullptr ? "unknown" : m.next->name,
+                         m.offset, m.request.carries_messages ? " of messages" : "", stream);
     case Kind::Abandoned:
       return fmt::format("abandoned {}{}", m.offset, stream);
     case Kind::Mistaken:

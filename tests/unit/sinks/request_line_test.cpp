@@ -209,6 +209,26 @@ TEST_CASE("request line: of the parts only what is known", "[sinks][request_line
   CHECK_FALSE(record_of(request).contains("tailwhy.budget"));
 }
 
+TEST_CASE("request line: messages of a web socket", "[sinks][request_line]") {
+  Request request = test::http_request("/chat");
+  CHECK_FALSE(record_of(request).contains("tailwhy.request.messages"));
+  request.open_ended = true;
+  request.messages = {.known = true,
+                      .requests = 1,
+                      .request_bytes = 20,
+                      .responses = 3,
+                      .response_bytes = 40,
+                      .close_code = 1001};
+  json record = record_of(request);
+  CHECK(record["tailwhy.request.messages"] == 1);
+  CHECK(record["tailwhy.request.message_bytes"] == 20);
+  CHECK(record["tailwhy.response.messages"] == 3);
+  CHECK(record["tailwhy.response.message_bytes"] == 40);
+  CHECK(record["tailwhy.websocket.close_code"] == 1001);
+  request.messages.close_code = 0;
+  CHECK_FALSE(record_of(request).contains("tailwhy.websocket.close_code"));
+}
+
 TEST_CASE("request line: calls made, calls that failed, segments sent again",
           "[sinks][request_line]") {
   Request request = test::http_request("/a");
@@ -271,6 +291,7 @@ TEST_CASE("request line: one short, valid, harmless line whatever the names are"
     request.failed_error = 0xffff;
     request.downstream_calls = request.failed_calls = request.retransmits = ~0U;
     request.zero_windows = ~0U;
+    request.messages = {true, ~0ULL, ~0ULL, ~0ULL, ~0ULL, 0xffff};
     request.at.acked = ~Ns{0};
     request.downstream_peer = &socket;
     request.downstream_protocol = "unknown";
