@@ -12,7 +12,7 @@
 #include "proto/parser.h"
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -158,7 +158,7 @@ class Assembler {
     Exchange exchange;
     Endpoint downstream;
   };
-  std::deque<Unacked> unacked_;
+  std::list<Unacked> unacked_;
   bool want_acks_ = false;
   std::uint64_t number_ = 0;
   std::uint64_t first_stream_ = 0;   // that was asked for; 0: none yet

@@ -118,7 +118,7 @@ void Assembler::emit_matched(Exchange& exchange) {
   held.exchange = exchange;
   if (exchange.request.downstream_peer != nullptr) {
     held.downstream = *exchange.request.downstream_peer;
-    held.exchange.request.downstream_peer = &held.downstream;  // a deque moves nothing
+    held.exchange.request.downstream_peer = &held.downstream;  // a list moves nothing
   }
   emit_unacked(kUnackedPerConnection);
 }

@@ -291,7 +291,7 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
     facts_.accepted = data->accepted_ns;
     facts_.accept_exact = (data->flags & TW_DATA_ACCEPT_SEEN) != 0;
   }
-  s.add_arrival(begin, data->arrived_ns);
+  if (data->dir == TW_DIR_IN) s.add_arrival(begin, data->arrived_ns);
   if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
     on_turn(side, begin, data.payload, out);
   }

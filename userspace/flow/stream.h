@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "flow/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace tailwhy {
 
@@ -20,7 +22,7 @@ class Stream {
   /// The other side has spoken since the last call.
   void begin_turn() {
     if (in_turn_ == 0) return;
-    if (newest_ >= kFirst) calls_[first_] = calls_[newest_];
+    if (newest_ >= kFirst) calls_[first_] = more_[newest_ - kFirst];
     first_ = kFirst - 1 - first_;
     in_turn_ = 0;
   }
@@ -29,9 +31,13 @@ class Stream {
   [[nodiscard]] Call& add_call() {
     newest_ = in_turn_ == 0 ? first_ : kFirst + (in_turn_ - 1) % kMore;
     ++in_turn_;
-    return calls_[newest_];
+    if (newest_ < kFirst) return calls_[newest_];
+    if (more_.empty()) more_.resize(kMore);
+    return more_[newest_ - kFirst];
   }
-  [[nodiscard]] const Call& current() const { return calls_[newest_]; }
+  [[nodiscard]] const Call& current() const {
+    return newest_ < kFirst ? calls_[newest_] : more_[newest_ - kFirst];
+  }
 
   /// The call that moved the byte at `offset`, as far as it is remembered; for older bytes the
   /// oldest that is.
@@ -39,11 +45,13 @@ class Stream {
     if (offset >= current().begin) return current();
     const Call* found = nullptr;
     const Call* oldest = &current();
-    for (const Call& call : calls_) {
-      if (call.end == 0) continue;
+    const auto look_at = [&](const Call& call) {
+      if (call.end == 0) return;
       if (call.begin < oldest->begin) oldest = &call;
       if (call.begin <= offset && (found == nullptr || call.begin > found->begin)) found = &call;
-    }
+    };
+    std::for_each(calls_.begin(), calls_.end(), look_at);
+    std::for_each(more_.begin(), more_.end(), look_at);
     return found != nullptr ? *found : *oldest;
   }
 
@@ -51,6 +59,7 @@ class Stream {
   /// delivers them. The last kArrivals of them are kept, which are more than one call has: a
   /// message whose head is read piece by piece is told when its first byte is an earlier call's.
   void add_arrival(std::uint64_t offset, Ns at_ns) {
+    if (arrival_.empty()) arrival_.resize(kArrivals);
     std::size_t at = arrivals_++;
     for (; at > 0 && at + kArrivals > arrivals_ && arrival(at - 1).offset > offset; --at)
       arrival(at) = arrival(at - 1);
@@ -78,11 +87,12 @@ class Stream {
   Arrival& arrival(std::size_t at) { return arrival_[at % kArrivals]; }
 
   std::uint64_t next_ = 0;
-  std::array<Call, kFirst + kMore> calls_;
+  std::array<Call, kFirst> calls_;
+  std::vector<Call> more_;  // kMore once one is needed: there may be many connections
   std::size_t newest_ = 0;
   std::size_t first_ = 0;
-  std::size_t in_turn_ = 0;                   // calls
-  std::array<Arrival, kArrivals> arrival_{};  // in the order of their offsets
+  std::size_t in_turn_ = 0;       // calls
+  std::vector<Arrival> arrival_;  // kArrivals in the order of their offsets, once there is one
   std::size_t arrivals_ = 0;
 };
 
