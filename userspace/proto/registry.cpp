@@ -1,6 +1,7 @@
 // THE table of protocols, in the order in which they are asked about a connection's first bytes.
 // Adding a protocol is its one file and one row here.
 #include "proto/amqp.h"
+#include "proto/dns.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "proto/kafka.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr const ParserSpec* kParsers[] = {
     &kHttp1,     &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb,
-    &kMemcached, &kRedis, &kMqtt,  &kAmqp,       &kNats,  &kWebSocket,
+    &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats, &kWebSocket, &kDns,
 };
 
 }  // namespace
