@@ -125,6 +125,10 @@ Confidence http1_begins(Side side, std::string_view text) {
   return begins_target(rest[1]) ? Confidence::Yes : Confidence::No;
 }
 
+bool http1_is_method(std::string_view text) {
+  return is_known_method(text);
+}
+
 std::string_view http1_method_name(unsigned llhttp_method) {
   return llhttp_method < std::size(kMethods) ? kMethods[llhttp_method].name : std::string_view{};
 }

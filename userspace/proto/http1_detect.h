@@ -20,6 +20,9 @@ namespace tailwhy {
 // a secret.
 [[nodiscard]] Confidence http1_begins(Side side, std::string_view text);
 
+// Is it one of the registered methods that llhttp knows for HTTP?
+[[nodiscard]] bool http1_is_method(std::string_view text);
+
 // The method, if it is one of the registered ones that llhttp knows for HTTP; else empty.
 [[nodiscard]] std::string_view http1_method_name(unsigned llhttp_method);
 

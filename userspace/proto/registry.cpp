@@ -2,6 +2,7 @@
 // Adding a protocol is its one file and one row here.
 #include "proto/amqp.h"
 #include "proto/dns.h"
+#include "proto/fastcgi.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "proto/kafka.h"
@@ -19,8 +20,7 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1,     &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb,
-    &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats, &kWebSocket, &kDns,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats, &kWebSocket, &kDns, &kFastCgi,
 };
 
 }  // namespace

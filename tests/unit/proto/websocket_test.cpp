@@ -92,6 +92,7 @@ TEST_CASE("websocket: it ends when both have said so, and the first says why",
   CHECK(lines_of(kWebSocket, {response(ends), request(kMaskedHello + leaves)}) ==
         Lines{"response messages 0 end 4 size 0 closes 1011", "request messages 1 end 11 size 5",
               "request messages 0 end 23 size 0 closes 1001", "response end 4 framing"});
+  CHECK(lines_of(kWebSocket, {response(ends + kHello)}).size() == 1);  // nothing may follow
   CHECK(lines_of(kWebSocket, {request(asks(0x88, ""))}) ==
         Lines{"request messages 0 end 6 size 0 closes 1005"});
 }
