@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gelf.h>
+#include <unistd.h>
 #include <utility>
 
 namespace tailwhy {
@@ -40,6 +41,29 @@ std::string build_id_in(Elf_Data* data) {
     return hex(static_cast<const std::uint8_t*>(data->d_buf) + content, note.n_descsz);
   }
   return {};
+}
+
+// Calls `tell` with each function of the symbol tables of that type.
+template <class Tell>
+void for_each_function(Elf* elf, std::uint32_t type, Tell&& tell) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
+    GElf_Shdr header{};
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != type) continue;
+    if (header.sh_entsize != sizeof(Elf64_Sym)) continue;
+    Elf_Data* data = elf_getdata(section, nullptr);
+    Elf_Scn* names = elf_getscn(elf, header.sh_link);
+    const Elf_Data* strings = names != nullptr ? elf_getdata(names, nullptr) : nullptr;
+    if (data == nullptr || strings == nullptr) continue;
+    const std::size_t count = std::min(data->d_size / sizeof(Elf64_Sym), kMostFunctions);
+    for (std::size_t i = 0; i < count; ++i) {
+      GElf_Sym symbol{};
+      if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) break;
+      const auto kind = GELF_ST_TYPE(symbol.st_info);
+      if ((kind != STT_FUNC && kind != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF) continue;
+      const char* name = string_in(strings, symbol.st_name);
+      if (name != nullptr && *name != '\0') tell(symbol, name);
+    }
+  }
 }
 
 }  // namespace
@@ -129,26 +153,43 @@ std::optional<std::uint64_t> ElfFile::address_of(std::uint64_t offset) const {
   return std::nullopt;
 }
 
-void ElfFile::read_symbols(std::uint32_t type) {
-  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_.get(), section)) != nullptr;) {
-    GElf_Shdr header{};
-    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != type) continue;
-    if (header.sh_entsize != sizeof(Elf64_Sym)) continue;
-    Elf_Data* data = elf_getdata(section, nullptr);
-    Elf_Scn* names = elf_getscn(elf_.get(), header.sh_link);
-    const Elf_Data* strings = names != nullptr ? elf_getdata(names, nullptr) : nullptr;
-    if (data == nullptr || strings == nullptr) continue;
-    const std::size_t count = std::min(data->d_size / sizeof(Elf64_Sym), kMostFunctions);
-    for (std::size_t i = 0; i < count; ++i) {
-      GElf_Sym symbol{};
-      if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) break;
-      const auto kind = GELF_ST_TYPE(symbol.st_info);
-      if ((kind != STT_FUNC && kind != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF) continue;
-      const char* name = string_in(strings, symbol.st_name);
-      if (name == nullptr || *name == '\0') continue;
-      functions_.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
-    }
+std::optional<std::uint64_t> ElfFile::offset_of(std::uint64_t address) const {
+  for (const Segment& segment : segments_) {
+    if (address < segment.address || address - segment.address >= segment.size) continue;
+    return segment.offset + (address - segment.address);
   }
+  return std::nullopt;
+}
+
+bool ElfFile::is_x86_64() const {
+  GElf_Ehdr header{};
+  return gelf_getehdr(elf_.get(), &header) != nullptr && header.e_machine == EM_X86_64;
+}
+
+std::vector<std::byte> ElfFile::read(std::uint64_t offset, std::size_t size) const {
+  std::vector<std::byte> bytes(size);
+  const ssize_t got = ::pread(fd_.get(), bytes.data(), size, static_cast<off_t>(offset));
+  if (got < 0 || static_cast<std::size_t>(got) != size) bytes.clear();
+  return bytes;
+}
+
+std::vector<ElfFunction> ElfFile::functions(
+    const std::function<bool(std::string_view)>& wanted) const {
+  std::vector<ElfFunction> found;
+  for (const std::uint32_t type : {SHT_DYNSYM, SHT_SYMTAB}) {
+    for_each_function(elf_.get(), type, [&](const GElf_Sym& symbol, const char* name) {
+      if (symbol.st_size != 0 && wanted(name))
+        found.push_back({name, symbol.st_value, symbol.st_value + symbol.st_size});
+    });
+    if (!found.empty()) break;
+  }
+  return found;
+}
+
+void ElfFile::read_symbols(std::uint32_t type) {
+  for_each_function(elf_.get(), type, [&](const GElf_Sym& symbol, const char* name) {
+    functions_.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
+  });
 }
 
 std::string_view ElfFile::function_at(std::uint64_t address) {

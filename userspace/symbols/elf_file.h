@@ -5,7 +5,9 @@
 
 #include "base/handle.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <libelf.h>
 #include <memory>
 #include <optional>
@@ -21,6 +23,13 @@ struct ElfTraits {
 };
 using ElfHandle = Handle<Elf*, ElfTraits>;
 
+/// A function of a file.
+struct ElfFunction {
+  std::string name;
+  std::uint64_t begin = 0;  ///< addresses, as the file wants to be loaded
+  std::uint64_t end = 0;
+};
+
 class ElfFile {
  public:
   /// Null: it is none, or none of 64 bits.
@@ -34,6 +43,15 @@ class ElfFile {
   [[nodiscard]] Elf* elf() const { return elf_.get(); }
   /// The address at which the file wants the byte at `offset` to lie; nothing: it is not loaded.
   [[nodiscard]] std::optional<std::uint64_t> address_of(std::uint64_t offset) const;
+  /// The other way round.
+  [[nodiscard]] std::optional<std::uint64_t> offset_of(std::uint64_t address) const;
+  [[nodiscard]] bool is_x86_64() const;
+  /// Its functions of these names: those that it offers to others, or if there is none of them,
+  /// those that only its symbol table has.
+  [[nodiscard]] std::vector<ElfFunction> functions(
+      const std::function<bool(std::string_view)>& wanted) const;
+  /// Bytes of the file; empty: it has not so many there.
+  [[nodiscard]] std::vector<std::byte> read(std::uint64_t offset, std::size_t size) const;
   /// The symbol, as it is written, of the function at that address; empty: none.
   [[nodiscard]] std::string_view function_at(std::uint64_t address);
   /// It has the symbols that `strip` takes away.

@@ -31,6 +31,7 @@ class ProcessImages {
   void look(std::uint32_t pid);
   /// A child has what its parent had, until it is looked at.
   void inherit(std::uint32_t parent, std::uint32_t child);
+  void forget(std::uint32_t pid) { images_.erase(pid); }
   /// At all that are known.
   void look_again();
   /// Null: never seen. `look` at it first if it may be new.
