@@ -305,6 +305,7 @@ class EventBuilder {
   };
   struct Stream {
     std::array<std::uint64_t, 2> offset{};
+    std::array<std::uint64_t, 2> plain{};  // of the TLS library's plaintext
   };
 
   template <class Event>
@@ -336,7 +337,9 @@ class EventBuilder {
                      const CallOptions& options) {
     assert(len > 0);
     const std::size_t captured = std::min(bytes.size(), options.capture_bytes);
-    std::uint64_t& offset = streams_[conn].offset[dir];
+    Stream& stream = streams_[conn];
+    const bool plain = (options.flags & TW_DATA_PLAIN) != 0;
+    std::uint64_t& offset = (plain ? stream.plain : stream.offset)[dir];
     std::size_t done = 0;
     do {
       const std::size_t piece = std::min<std::size_t>(captured - done, TW_PAYLOAD_MAX);

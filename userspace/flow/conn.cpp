@@ -266,21 +266,29 @@ void Conn::release_held(ParseOutput& out) {
 // like.
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
-  const auto add_call = [&](std::uint64_t from, std::uint64_t to) {
+  const auto add_call = [&](std::uint64_t from, std::uint64_t to, const Call& moved) {
     Call& call = s.add_call();
+    call = moved;
     call.begin = from;
     call.end = to;
-    call.at_ns = data->hdr.ts_ns;
-    call.pid = data->pid;
-    call.tid = data->tid;
-    call.account = work_.account;
   };
+  if (tls_ != nullptr && begin != s.next()) tls_->lose_place();
+  TlsWire::Carried by;
+  if (tls_ != nullptr) {
+    by = tls_->carry(static_cast<tw_dir>(data->dir), data->len_bytes);
+  } else {
+    by.last.at_ns = data->hdr.ts_ns;
+    by.last.pid = data->pid;
+    by.last.tid = data->tid;
+    by.last.account = work_.account;
+    by.arrived = data->arrived_ns;
+  }
   if (begin != s.next()) {
     ++losses_.stream_gaps;
     assembler_.mark_incomplete();
     if (begin < s.next()) return false;
     if (parser_ != nullptr) {
-      add_call(s.next(), begin);
+      add_call(s.next(), begin, by.last);
       parser_->skip(side, s.next(), begin - s.next(), {}, out);
       apply(out);
       assembler_.mark_incomplete();
@@ -291,11 +299,14 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
     facts_.accepted = data->accepted_ns;
     facts_.accept_exact = (data->flags & TW_DATA_ACCEPT_SEEN) != 0;
   }
-  if (data->dir == TW_DIR_IN) s.add_arrival(begin, data->arrived_ns);
+  if (data->dir == TW_DIR_IN) s.add_arrival(begin, by.arrived);
   if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
     on_turn(side, begin, data.payload, out);
   }
-  add_call(begin, data->offset_bytes + data->len_bytes);
+  const std::uint64_t end = begin - data->piece_off_bytes + data->len_bytes;
+  if (tls_ != nullptr) add_call(begin, begin + 1, by.first);
+  if (tls_ == nullptr || end > begin + 1)
+    add_call(tls_ != nullptr ? begin + 1 : begin, end, by.last);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
   if (untouched_ && first_seen_ != FirstSeen::Opening && mode_ != Mode::Ignored &&
       side == Side::Response) {
@@ -305,12 +316,13 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
   return true;
 }
 
-void Conn::first_request_bytes(const DataView& data, ParseOutput& out) {
-  const std::span<const std::byte> payload = data.payload;
+void Conn::first_request_bytes(std::uint64_t offset,
+                               std::span<const std::byte> payload,
+                               ParseOutput& out) {
   if (held_ == nullptr) {
-    if (decide(data.payload_offset(), payload, out)) return;
+    if (decide(offset, payload, out)) return;
     held_ = std::make_unique<Held>();
-    held_->offset = data.payload_offset();
+    held_->offset = offset;
     held_->size = payload.size();
     held_->stream = stream(Side::Request);
     std::copy(payload.begin(), payload.end(), held_->bytes.begin());
@@ -339,6 +351,13 @@ bool Conn::cut_by_attach(Side side, std::span<const std::byte> bytes) const {
 void Conn::on_data(const DataView& data, ParseOutput& out) {
   const bool out_dir = data->dir == TW_DIR_OUT;
   const bool first_piece = (data->flags & TW_DATA_CONT) == 0;
+  const bool plain = (data->flags & TW_DATA_PLAIN) != 0;
+  if (plain && tls_ == nullptr) {  // its beginning was not seen, or its wire is another's
+    out.clear();
+    return out.hide_all(data.payload.size());
+  }
+  if (!plain && tls_ == nullptr && (data->flags & TW_DATA_TLS) != 0) begin_tls(data, out);
+  const bool wire = tls_ != nullptr && !plain;
   if (mode_ == Mode::Ignored && facts_.role == Role::Unknown) {  // between threads: work goes on
     take(data, out);
     return;
@@ -348,19 +367,21 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
   const bool asks = facts_.role == Role::Client;
   const bool next = assembler_.pending() == 0 || (unknown && assembler_.answering());
   const bool begins = first_piece && out_dir == asks && next;
-  if (first_piece) ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
-  take(data, out);
-  if (unknown && !asks && begins) Ledger::on_next_request(work_);
-  const bool unknown_reply = unknown && asks && !out_dir && assembler_.answering();
+  if (first_piece && !plain) ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
+  wire ? take_wire(data, out) : take(data, out);
+  if (unknown && !asks && begins && !wire) Ledger::on_next_request(work_);
+  const bool unknown_reply = unknown && asks && !out_dir && !wire && assembler_.answering();
   if (unknown_reply) {
     ledger_.on_answered(work_, facts_.peer, kUnknownProtocol, data->hdr.ts_ns);
   }
   const bool more = (data->flags & TW_DATA_MORE) != 0;
-  const bool outstanding = assembler_.pending() > 0 || held_ != nullptr;
-  const bool unknown_answer = protocol_ == nullptr && out_dir && !asks && assembler_.answering();
+  const bool asked = wire && tls_ != nullptr && out_dir == asks;  // the plaintext will tell
+  const bool outstanding = assembler_.pending() > 0 || held_ != nullptr || asked;
+  const bool unknown_answer =
+      protocol_ == nullptr && out_dir && !asks && !wire && assembler_.answering();
   ledger_.after_call(work_, data->tid, outstanding || more,
                      (unknown_answer || unknown_reply) && !more);
-  work_.receiving = assembler_.receiving() || held_ != nullptr;
+  work_.receiving = assembler_.receiving() || held_ != nullptr || (asked && !asks);
   if (out_dir) {
     work_.sending = assembler_.answering() && (data->flags & TW_DATA_NO_SPACE) != 0;
   }
@@ -370,7 +391,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
   out.clear();
   const Side side = side_of(static_cast<tw_dir>(data->dir));
   Stream& s = stream(side);
-  const std::uint64_t at = data.payload_offset();
+  const std::uint64_t at = tls_ != nullptr ? tls_->offset_of(data, s) : data.payload_offset();
   if (cut_by_attach(side, data.payload)) {
     out.hide_all(data.payload.size());
     s.set_next(at + data.payload.size() + data.missing_bytes());
@@ -379,7 +400,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
   const bool continues = (data->flags & TW_DATA_CONT) != 0 && at == s.next();
   if (!continues && !begin_call(side, at, data, out)) return out.hide_all(data.payload.size());
 
-  if (mode_ == Mode::Undecided && side == Side::Request) first_request_bytes(data, out);
+  if (mode_ == Mode::Undecided && side == Side::Request) first_request_bytes(at, data.payload, out);
   const std::uint32_t missing = data.missing_bytes();
   out.secrets.clear();  // whatever came before spoke of other bytes than this payload
   if (mode_ == Mode::Parsed && !data.payload.empty()) {
@@ -400,6 +421,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
 }
 
 void Conn::on_arrival(std::uint64_t offset, Ns at_ns) {
+  if (tls_ != nullptr) return tls_->on_arrival(offset, at_ns);
   stream(side_of(TW_DIR_IN)).add_arrival(offset, at_ns);
 }
 

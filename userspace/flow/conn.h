@@ -7,6 +7,7 @@
 #include "flow/assembler.h"
 #include "flow/listener.h"
 #include "flow/stream.h"
+#include "flow/tls_wire.h"
 #include "proto/parser.h"
 
 #include <array>
@@ -85,10 +86,15 @@ class Conn {
 
   Side side_of(tw_dir dir) const;
   void take(const DataView& data, ParseOutput& out);
+  void begin_tls(const DataView& data, ParseOutput& out);
+  void take_wire(const DataView& data, ParseOutput& out);
+  void end_tls();
   void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
   bool begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out);
-  void first_request_bytes(const DataView& data, ParseOutput& out);
+  void first_request_bytes(std::uint64_t offset,
+                           std::span<const std::byte> payload,
+                           ParseOutput& out);
   void release_held(ParseOutput& out);
   void on_turn(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   bool decide(std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
@@ -125,6 +131,9 @@ class Conn {
   bool peer_shut_first_ = false;
   bool target_shut_first_ = false;
   std::unique_ptr<Held> held_;
+  // Set while a TLS library tells the plaintext: the streams are those of that.
+  std::unique_ptr<TlsWire> tls_;
+  bool tls_ended_ = false;  // it was thought to, and did not
   // Of each side: bytes from here on are not parsed and not counted as such yet.
   std::array<std::optional<std::uint64_t>, 2> lost_from_;
 };

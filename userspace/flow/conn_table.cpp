@@ -150,14 +150,15 @@ void ConnTable::on_event(const tw_ev_conn_open& open) {
 }
 
 void ConnTable::on_event(const DataView& data) {
-  if ((data->flags & TW_DATA_CONT) == 0) {
+  if ((data->flags & (TW_DATA_CONT | TW_DATA_PLAIN)) == 0) {
     const std::uint64_t bytes = data->len_bytes;
     listener_.on_bytes(data->dir == TW_DIR_IN ? bytes : 0, data->dir == TW_DIR_OUT ? bytes : 0);
   }
   Conn* conn = find(data->conn_id);
   if (conn == nullptr) {
     if (closed_.contains(data->conn_id)) {
-      if ((data->flags & TW_DATA_CONT) == 0) losses_.bytes_not_parsed += data->len_bytes;
+      if ((data->flags & (TW_DATA_CONT | TW_DATA_PLAIN)) == 0)
+        losses_.bytes_not_parsed += data->len_bytes;
       out_.hide_all(data.payload.size());
       return;
     }

@@ -20,7 +20,8 @@ namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis, &kMqtt, &kAmqp, &kNats, &kWebSocket, &kDns, &kFastCgi,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql,     &kMongoDb, &kMemcached,
+    &kRedis, &kMqtt,  &kAmqp,  &kNats,       &kWebSocket, &kDns,     &kFastCgi,
 };
 
 }  // namespace

@@ -108,6 +108,12 @@ enum tw_data_flags {
 		1 << 4, /* piece_off_bytes > 0: the call was announced by an earlier record */
 	TW_DATA_NO_SPACE =
 		1 << 5, /* OUT: the socket's buffer is full, the peer has to take some first */
+	/*
+	 * These are not the socket's bytes but what a TLS library made of them, or will: told when
+	 * its call returns, with offsets of their own. The first record of a side has offset 0.
+	 */
+	TW_DATA_PLAIN = 1 << 6,
+	TW_DATA_TLS = 1 << 7, /* the socket's bytes, moved in a call of a TLS library */
 };
 
 struct tw_ev_data {
