@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
 /*
- * Bytes in and out of a socket: when and how many. Knows no protocol: how much of them is captured
- * depends only on whose turn it is to speak.
+ * Bytes in and out of a socket: when and how many. Knows no protocol.
  */
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
@@ -9,46 +8,7 @@
 #include "lib/payload.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
-
-/* What is captured of every call, however much its turn has given already. */
-#define TW_CALL_CAPTURE 512
-/* Of a call on a connection that speaks in frames: as much as its pieces hold. */
-#define TW_FRAMED_CAPTURE (TW_PIECES_MAX * TW_PAYLOAD_MAX)
-
-/*
- * How much payload this call may give. A turn (the bytes of one direction until the other side
- * speaks) has a budget, so that bodies of any size cost the same; the answer's grows with the size
- * of the question, so that a pipeline's answers are captured whole. Where frames of many exchanges
- * follow each other, a turn says nothing, and each call has its own budget.
- */
-static __always_inline __u32 take_capture(struct tw_conn *conn, __u8 dir, __u32 len, __u8 *look)
-{
-	__u32 want;
-
-	*look = TW_LOOK_NOT;
-	if (conn->flags & TW_CONN_FRAMED)
-		return len < TW_FRAMED_CAPTURE ? len : TW_FRAMED_CAPTURE;
-	if (conn->turn_dir != dir + 1) {
-		__u8 request_dir = conn->role == TW_ROLE_CLIENT ? TW_DIR_OUT : TW_DIR_IN;
-		__u32 asked = conn->turn_bytes < 4096 ? conn->turn_bytes : 4096;
-
-		conn->turn_capture = dir == request_dir ? cfg.request_capture_bytes
-							: cfg.response_capture_bytes + 16 * asked;
-		conn->turn_bytes = 0;
-		conn->turn_dir = dir + 1;
-		if (dir == request_dir && !(conn->flags & TW_CONN_LOOKED_AT)) {
-			conn->flags |= TW_CONN_LOOKED_AT;
-			*look = TW_LOOK_AT;
-		}
-	}
-	conn->turn_bytes += len;
-	want = conn->turn_capture < len ? conn->turn_capture : len;
-	conn->turn_capture -= want;
-	/* The next of several pipelined answers starts with a call of its own. */
-	if (want < TW_CALL_CAPTURE && cfg.request_capture_bytes)
-		want = len < TW_CALL_CAPTURE ? len : TW_CALL_CAPTURE;
-	return want;
-}
+#include "lib/tls.bpf.h"
 
 static __always_inline void call_init(struct tw_call *call, struct sock *sk, struct tw_conn *conn,
 				      __u8 dir, __u32 len, struct tw_task *task)
@@ -59,7 +19,7 @@ static __always_inline void call_init(struct tw_call *call, struct sock *sk, str
 	call->now_ns = bpf_ktime_get_ns();
 	call->arrived_ns = 0;
 	call->len_bytes = len;
-	call->want_bytes = take_capture(conn, dir, len, &call->look);
+	call->want_bytes = tw_take_capture(&conn->turn, conn->role, dir, len, &call->look);
 	call->done_bytes = 0;
 	call->dir = dir;
 	call->flags = 0;
@@ -150,9 +110,11 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	if (is_full(sk, conn))
 		call.flags |= TW_DATA_NO_SPACE;
 	call.offset_bytes = __sync_fetch_and_add(&conn->out_bytes, (__u64)ret);
+	if (cfg.want_tls)
+		tw_tls_at_call(current, task, conn, &call);
 	tw_payload_send(&call, current, task, false);
 	if (call.look == TW_LOOK_FOUND)
-		conn->flags |= TW_CONN_FRAMED;
+		conn->turn.framed = 1;
 	if (cfg.want_acks)
 		await_ack(sk, conn);
 	return 0;
@@ -277,9 +239,11 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 		call.arrived_ns = take_arrival_unix(conn, sk);
 	}
 	call.offset_bytes = conn->in_bytes - ret;
+	if (cfg.want_tls)
+		tw_tls_at_call(current, task, conn, &call);
 	tw_payload_send(&call, current, task, flags & MSG_TRUNC);
 	if (call.look == TW_LOOK_FOUND)
-		conn->flags |= TW_CONN_FRAMED;
+		conn->turn.framed = 1;
 	return 0;
 }
 

@@ -79,6 +79,7 @@ struct pt_regs {
 	unsigned long bp;
 	unsigned long r10;
 	unsigned long ax;
+	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;

@@ -4,6 +4,7 @@
 #define TAILWHY_BPF_CONN_H
 
 #include "lib/base.bpf.h"
+#include "lib/capture.bpf.h"
 
 /* Arrival stamps that wait for their bytes to be read. A power of two. */
 #define TW_ARRIVALS 4
@@ -26,9 +27,6 @@ enum tw_conn_flags {
 		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
 	TW_CONN_UNACKED = 1 << 7, /* want_acks: sent, and not all of it acknowledged */
 	TW_CONN_JOINED = 1 << 8, /* its establishment was not seen */
-	TW_CONN_LOOKED_AT = 1 << 9, /* its first request bytes were compared with the signatures */
-	TW_CONN_FRAMED =
-		1 << 10, /* and had one: what a call holds is not told by whose turn it is */
 };
 
 /*
@@ -50,14 +48,12 @@ struct tw_conn {
 	__u32 copied_seq; /* tcp_sock.copied_seq when in_bytes was last moved */
 	__u32 seen_seq; /* bytes before this were readable, stamped or not */
 	__u32 retransmits;
-	__u32 turn_bytes; /* bytes of this turn so far */
-	__u32 turn_capture; /* payload bytes that this turn may still take */
+	struct tw_turn turn;
 	__u16 flags; /* enum tw_conn_flags */
-	__u8 turn_dir; /* enum tw_dir + 1; 0: no turn yet */
 	__u8 role; /* enum tw_role */
 	__u8 family; /* enum tw_family */
 	__u8 no_window; /* want_acks: the peer's window is closed */
-	__u8 _pad[2];
+	__u8 _pad[7];
 	__u32 ino; /* conns_by_address: inode of the socket that has this address, 0: not known yet */
 };
 

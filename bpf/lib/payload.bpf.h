@@ -9,15 +9,9 @@
 
 #include "lib/base.bpf.h"
 #include "lib/call.bpf.h"
+#include "lib/capture.bpf.h"
 #include "lib/event.bpf.h"
 #include "lib/task.bpf.h"
-
-/* Are the first bytes of the call to be compared with the signatures? */
-enum tw_look {
-	TW_LOOK_NOT,
-	TW_LOOK_AT,
-	TW_LOOK_FOUND, /* they were, and are one */
-};
 
 /* What one call's records have in common. */
 struct tw_call {
@@ -146,6 +140,15 @@ static __always_inline void tw_send_bare(const struct tw_call *call, __u8 flags)
 	tw_submit(ev);
 }
 
+/* Sends the records of a call whose bytes are where the cursor stands. */
+static __always_inline void tw_payload_send_from(struct tw_call *call, struct tw_cursor *cur)
+{
+	if (call->look)
+		tw_payload_look(call, cur);
+	if (!tw_send_whole(call, cur))
+		tw_payload_send_pieces(call, cur);
+}
+
 /* Sends the call's records. no_buffer: its bytes are nowhere in user memory. */
 static __always_inline void tw_payload_send(struct tw_call *call, struct task_struct *current,
 					    struct tw_task *task, bool no_buffer)
@@ -154,14 +157,13 @@ static __always_inline void tw_payload_send(struct tw_call *call, struct task_st
 
 	if (!cfg.want_payload) {
 		tw_send_bare(call, TW_DATA_UNREADABLE);
+	} else if (cfg.want_tls && !call->want_bytes) {
+		tw_send_bare(call, 0); /* ciphertext */
 	} else if (no_buffer || !tw_cursor_init(&cur, current, task)) {
 		tw_count(TW_CNT_PAYLOAD_UNREADABLE);
 		tw_send_bare(call, TW_DATA_UNREADABLE);
 	} else {
-		if (call->look)
-			tw_payload_look(call, &cur);
-		if (!tw_send_whole(call, &cur))
-			tw_payload_send_pieces(call, &cur);
+		tw_payload_send_from(call, &cur);
 	}
 }
 

@@ -88,7 +88,10 @@ class Collector : public EventHandler {
 
   void take(const DataView& data) {
     Connection& owner = conn(data->conn_id);
-    auto& calls = data->dir == TW_DIR_IN ? owner.in : owner.out;
+    const bool plain = (data->flags & TW_DATA_PLAIN) != 0;
+    auto& in = plain ? owner.plain_in : owner.in;
+    auto& out = plain ? owner.plain_out : owner.out;
+    auto& calls = data->dir == TW_DIR_IN ? in : out;
     if ((data->flags & TW_DATA_CONT) == 0) {
       Call call;
       call.offset = data->offset_bytes;

@@ -94,6 +94,8 @@ struct Connection {
   std::vector<tw_ev_conn_open> opens;
   std::vector<Call> in;
   std::vector<Call> out;
+  std::vector<Call> plain_in;  ///< what a TLS library read of it and wrote to it
+  std::vector<Call> plain_out;
   std::vector<tw_ev_arrival> arrivals;
   std::vector<tw_ev_conn_shut> shuts;
   std::vector<tw_ev_conn_close> closes;

@@ -27,6 +27,7 @@ const std::vector<std::vector<tw_feature>> kMasks = {
     {TW_FEAT_SOCK_LENGTH_TP, TW_FEAT_DATA_READY_TP, TW_FEAT_FEXIT},
     {TW_FEAT_RETRANSMIT_ERR},
     {TW_FEAT_SK_STORAGE},
+    {TW_FEAT_UPROBE_MULTI},
 };
 
 }  // namespace

@@ -129,10 +129,24 @@ Result<> LiveSession::attach() {
     info_.missing.push_back(
         fmt::format("{} ({})", hook.hook->gives, hook.unwanted ? "switched off" : hook.because));
   }
+  attach_tls();
   auto source = LiveSource::create(*tracer_, {.interval_ns = config_.interval_ns});
   if (!source) return std::move(source).error();
   source_ = std::move(*source);
   return {};
+}
+
+void LiveSession::attach_tls() {
+  if (!config_.groups.has(HookGroup::Tls) || tracer_->plan().find("tls") == nullptr) return;
+  tls_.emplace(*tracer_);
+  for (const auto& [pid, process] : processes_)
+    tls_->on_process(static_cast<std::uint32_t>(pid));
+  info_.tls = tls_->attached();
+  if (info_.tls.empty() && !spawned_ && !processes_.empty()) {
+    log_warn(
+        "--tls: the target has no TLS library that is known, so far: its encrypted "
+        "connections are measured as unknown");
+  }
 }
 
 void LiveSession::describe() {
@@ -164,6 +178,7 @@ void LiveSession::add_process(const Process& process, Baseline baseline) {
   }
   processes_.insert_or_assign(process.id.pid, process);
   if (slow_) slow_->on_process(static_cast<std::uint32_t>(process.id.pid));
+  if (tls_) tls_->on_process(static_cast<std::uint32_t>(process.id.pid));
 }
 
 void LiveSession::keep_off_their_cpus() {
@@ -299,6 +314,7 @@ void LiveSession::on_event(const EventView& event) {
     if (slow_) slow_->on_fork((*fork)->parent_pid, (*fork)->pid);
   } else if (const auto* exec = std::get_if<const tw_ev_task_exec*>(&event)) {
     if (slow_) slow_->on_process((*exec)->pid);
+    if (tls_) tls_->on_process((*exec)->pid);
   } else if (const auto* exit = std::get_if<const tw_ev_task_exit*>(&event)) {
     failing_calls_.on_thread_exit({(*exit)->pid, (*exit)->tid});
     add(ended_account_, (*exit)->account);
@@ -332,6 +348,7 @@ void LiveSession::end_gone_connections() {
 
 void LiveSession::on_tick(Ns now_ns) {
   if (slow_) slow_->on_tick();
+  if (tls_) tls_->on_tick();
   end_gone_connections();
   analysis_->set_clock(sample_clock_offset());
   analysis_->on_tick(now_ns);
@@ -421,6 +438,7 @@ void LiveSession::on_signal() {
 void LiveSession::on_exits() {
   for (const ProcessExit& exit : exits_->collect()) {
     processes_.erase(exit.id.pid);
+    if (tls_) tls_->on_exit(static_cast<std::uint32_t>(exit.id.pid));
     const Ns now_ns = mono_now();
     std::string text = exit.status ? exit.status->describe() : "status unknown";
     analysis_->on_lifecycle(

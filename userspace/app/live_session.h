@@ -8,6 +8,7 @@
 #include "app/gone_connections.h"
 #include "app/programs_watch.h"
 #include "app/slow_requests.h"
+#include "app/tls_probes.h"
 #include "base/handle.h"
 #include "bpf/attach_plan.h"
 #include "bpf/live_source.h"
@@ -87,6 +88,7 @@ class LiveSession final : private SideSource, private EventHandler {
   Result<> start();
   Result<> find_targets();
   Result<> attach();
+  void attach_tls();
   Result<> add_late_targets();
   Result<> start_recording();
   Result<> open_stacks();
@@ -125,6 +127,7 @@ class LiveSession final : private SideSource, private EventHandler {
   std::unique_ptr<CaptureWriter> recording_;
   UniqueFd stacks_fd_;
   std::optional<SlowRequests> slow_;
+  std::optional<TlsProbes> tls_;  // only if plaintext was asked for
   std::unique_ptr<Analysis> analysis_;
   std::vector<Sink*> sinks_;
   UniqueFd signal_fd_;

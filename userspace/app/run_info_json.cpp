@@ -42,20 +42,21 @@ std::string to_json(const RunInfo& info) {
   for (const ProcessInfo& target : info.targets) {
     targets.push_back({{"pid", target.pid}, {"comm", target.comm}, {"exe", target.exe}});
   }
-  const json out = {{"tool_version", info.tool_version},
-                    {"command_line", info.command_line},
-                    {"host_name", info.host_name},
-                    {"host_id", info.host_id},
-                    {"boot_id", info.boot_id},
-                    {"kernel", info.kernel},
-                    {"cpus", info.cpus},
-                    {"targets", targets},
-                    {"target_text", info.target_text},
-                    {"realtime_minus_mono_ns", info.clock.realtime_minus_mono_ns},
-                    {"uncertainty_ns", info.clock.uncertainty_ns},
-                    {"attached_ns", info.attached_ns},
-                    {"hooks", info.hooks},
-                    {"missing", info.missing}};
+  json out = {{"tool_version", info.tool_version},
+              {"command_line", info.command_line},
+              {"host_name", info.host_name},
+              {"host_id", info.host_id},
+              {"boot_id", info.boot_id},
+              {"kernel", info.kernel},
+              {"cpus", info.cpus},
+              {"targets", targets},
+              {"target_text", info.target_text},
+              {"realtime_minus_mono_ns", info.clock.realtime_minus_mono_ns},
+              {"uncertainty_ns", info.clock.uncertainty_ns},
+              {"attached_ns", info.attached_ns},
+              {"hooks", info.hooks},
+              {"missing", info.missing}};
+  if (!info.tls.empty()) out["tls"] = info.tls;
   // Names of processes are any bytes: what is no UTF-8 is replaced.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -80,6 +81,7 @@ Result<RunInfo> run_info_from_json(std::string_view text) {
     info.attached_ns = in.at("attached_ns");
     info.hooks = in.at("hooks").get<std::vector<std::string>>();
     info.missing = in.at("missing").get<std::vector<std::string>>();
+    if (in.contains("tls")) info.tls = in.at("tls").get<std::vector<std::string>>();
   } catch (const json::exception& e) {
     return Error(ErrorCode::Corrupt, std::string("read the head of a recording: ") + e.what());
   }

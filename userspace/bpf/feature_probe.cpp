@@ -2,6 +2,7 @@
 
 #include "base/handle.h"
 #include "bpf/libbpf_log.h"
+#include "bpf/uprobe_link.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -243,6 +244,9 @@ KernelFeatures detect_features() {
     return features;
   }
   ask_btf(kernel, features);
+  const Result<> multi = probe_uprobe_multi();
+  features.set(TW_FEAT_UPROBE_MULTI, multi ? Support::Yes : Support::No,
+               multi ? "" : multi.error().message());
   if (ask_tp_btf(kernel, features)) {
     ask_fexit(kernel, features);
     for (const HelperRow& row : kHelperRows) {

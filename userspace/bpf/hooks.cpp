@@ -51,6 +51,11 @@ constexpr HookProgram kSysExit[] = {{"sys_exit_tp", {TW_FEAT_SYS_EXIT_TP}}};
 
 constexpr HookProgram kAck[] = {{"ack_tp", {TW_FEAT_TCP_PROBE_TP}}};
 constexpr HookProgram kCpuClock[] = {{"cpu_clock_pe"}};
+constexpr HookProgram kTlsMulti[] = {
+    {"tls_enter_um", {TW_FEAT_UPROBE_MULTI}},
+    {"tls_leave_um", {TW_FEAT_UPROBE_MULTI}},
+};
+constexpr HookProgram kTlsEvents[] = {{"tls_enter_up"}, {"tls_leave_up"}};
 
 constexpr HookVariant kProcessBy[] = {{"tracepoints", kProcess}};
 constexpr HookVariant kMarkBy[] = {{"iterator", kMark}};
@@ -81,6 +86,7 @@ constexpr HookVariant kResetBy[] = {{"tracepoints", kReset}};
 constexpr HookVariant kAckBy[] = {{"tracepoint", kAck}};
 constexpr HookVariant kSchedBy[] = {{"tracepoints", kSched}};
 constexpr HookVariant kSysExitBy[] = {{"tracepoint", kSysExit}};
+constexpr HookVariant kTlsBy[] = {{"uprobe_multi", kTlsMulti}, {"perf uprobes", kTlsEvents}};
 constexpr HookVariant kCpuStacksBy[] = {{"CPU clock", kCpuClock}};
 
 // In the order of attaching.
@@ -142,6 +148,12 @@ constexpr HookSpec kHooks[] = {
      .gives = "where in the code requests use the CPU (--stacks)",
      .variants = kCpuStacksBy,
      .for_stacks = true},
+    {.name = "tls",
+     .group = HookGroup::Tls,
+     .required = false,
+     .on_request = true,
+     .gives = "plaintext of encrypted connections (--tls)",
+     .variants = kTlsBy},
     {.name = "sys_exit",
      .group = HookGroup::Syscalls,
      .required = false,
@@ -159,8 +171,8 @@ constexpr HookSpec kHooks[] = {
      .variants = kFindBy},
 };
 
-constexpr std::string_view kGroupNames[kHookGroups] = {"process", "conn",     "io", "net",
-                                                       "sched",   "syscalls", "ack"};
+constexpr std::string_view kGroupNames[kHookGroups] = {"process", "conn",     "io",  "net",
+                                                       "sched",   "syscalls", "ack", "tls"};
 
 }  // namespace
 

@@ -11,9 +11,9 @@
 
 namespace tailwhy {
 
-/// What a user can switch off as a whole.
-enum class HookGroup : std::uint8_t { Process, Conn, Io, Net, Sched, Syscalls, Ack };
-inline constexpr std::size_t kHookGroups = 7;
+/// What a user can switch off, or ask for, as a whole.
+enum class HookGroup : std::uint8_t { Process, Conn, Io, Net, Sched, Syscalls, Ack, Tls };
+inline constexpr std::size_t kHookGroups = 8;
 
 /// Lower-case name as users type it ("sched").
 std::string_view to_string(HookGroup group) noexcept;

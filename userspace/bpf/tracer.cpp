@@ -9,7 +9,7 @@
 #include "bpf/link.h"
 #include "bpf/pid_namespace.h"
 #include "bpf/program_stats.h"
-#include "model/syscall_names.h"
+#include "bpf/settings.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -46,48 +46,17 @@ Error libbpf_error(std::string_view what, int err, const LibbpfLog& log) {
   return error;
 }
 
-// The rules of expected_failure() as the kernel side reads them.
-void fill_expected(__u64 (&bits)[TW_SYSCALLS][TW_ERRNO_WORDS]) {
-  std::vector<std::string> calls;
-  for (std::uint32_t nr = 0; nr < TW_SYSCALLS; ++nr)
-    calls.push_back(syscall_name(nr));
-  for (std::uint32_t error = 1; error < TW_ERRNO_WORDS * 64; ++error) {
-    const std::string name = errno_name(error);
-    for (std::uint32_t nr = 0; nr < TW_SYSCALLS; ++nr) {
-      if (expected_failure(calls[nr], name)) bits[nr][error / 64] |= __u64{1} << error % 64;
-    }
-  }
-}
-
-tw_config to_rodata(const TracerConfig& config, const AttachPlan& plan, std::uint32_t pidns_above) {
-  tw_config cfg{};
-  cfg.ring_wake_bytes = config.ring_wake_bytes;
-  cfg.request_capture_bytes = config.request_capture_bytes;
-  cfg.response_capture_bytes = config.response_capture_bytes;
-  std::size_t at = 0;
-  for (const std::string_view text : config.framed_signatures) {
-    if (at == TW_SIGNATURES_MAX || text.size() < sizeof(cfg.framed_signatures[0])) continue;
-    constexpr std::size_t kFirst = sizeof(cfg.framed_signatures[0]);
-    std::memcpy(&cfg.framed_signatures[at], text.data(), kFirst);
-    cfg.framed_ninth[at++] = text.size() > kFirst ? static_cast<std::uint8_t>(text[kFirst]) : 0;
-  }
-  cfg.pidns_above = pidns_above;
-  cfg.want_payload = config.want_payload;
-  cfg.want_accept = plan.accept_seen;
-  cfg.conns_by_address = plan.conns_by_address;
-  cfg.io_by_syscall = plan.io_by_syscall;
-  cfg.want_acks = plan.find("ack") != nullptr;
-  cfg.want_sched = plan.find("sched") != nullptr;
-  cfg.want_stacks = config.want_stacks;
-  return cfg;
-}
-
 bool is_iterator(const bpf_program* program) {
   return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 }
 
 bool is_on_cpu_clock(const bpf_program* program) {
   return bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT;
+}
+
+// It is attached later, to what is found.
+bool is_on_code(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)) == "uprobe";
 }
 
 // As many as the kernel is set to give; it refuses maps of longer ones.
@@ -124,9 +93,12 @@ struct Tracer::Impl {
   };
   std::vector<Attached> hooks;
   std::vector<Attached> iterators;
+  std::vector<UprobeLinks> on_code;
 
   Result<> load(std::string* refused);
   Result<> attach(const PlannedHook& hook, std::string* refused);
+  Result<> attach_code(const bpf_program* program, int file, std::span<const UprobePoint> points);
+  [[nodiscard]] UprobeMethod uprobe_method() const;
   Result<std::vector<std::byte>> run(std::string_view iterator) const;
   Result<> mark(std::span<const std::uint32_t> pids);
   Result<> find_listeners();
@@ -140,8 +112,8 @@ Result<> Tracer::Impl::load(std::string* refused) {
   skeleton.reset(tracer_bpf__open());
   if (!skeleton) return libbpf_error("open the BPF object", errno, log);
   tracer_bpf* skel = skeleton.get();
-  skel->rodata->cfg = to_rodata(config, plan, *above);
-  fill_expected(skel->rodata->expected_failures);
+  skel->rodata->cfg = kernel_settings(config, plan, *above);
+  fill_expected_failures(skel->rodata->expected_failures);
   bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
   // Maps that only some variants use: their memory is taken in advance, so leave as little of them
   // as can be. Socket storage must not even be made where the kernel has none.
@@ -149,10 +121,23 @@ Result<> Tracer::Impl::load(std::string* refused) {
   if (!plan.conns_by_address) bpf_map__set_max_entries(skel->maps.conns_by_addr, 1);
   if (!plan.accept_seen) bpf_map__set_max_entries(skel->maps.accepts, 1);
   bpf_map__set_autocreate(skel->maps.stacks, config.want_stacks);
+  bpf_map__set_autocreate(skel->maps.tls_calls, plan.find("tls") != nullptr);
+  if (plan.find("tls") == nullptr) bpf_map__set_max_entries(skel->maps.tls_ties, 1);
   bpf_map__set_value_size(skel->maps.stacks, stack_frames() * sizeof(std::uint64_t));
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skel->obj) {
     bpf_program__set_autoload(program, plan.has_program(bpf_program__name(program)));
+    if (is_on_code(program)) {
+      bpf_program__set_expected_attach_type(
+          program, static_cast<bpf_attach_type>(uprobe_attach_type(uprobe_method())));
+    }
+  }
+  // Older kernels load such programs, and cannot attach them.
+  if (uprobe_method() == UprobeMethod::Multi) {
+    if (auto there = probe_uprobe_multi(); !there) {
+      if (refused != nullptr) *refused = "tls_enter_um";
+      return there;
+    }
   }
   if (const int err = tracer_bpf__load(skel); err != 0) {
     if (refused != nullptr) *refused = log.program();
@@ -169,6 +154,7 @@ Result<> Tracer::Impl::attach(const PlannedHook& hook, std::string* refused) {
     if (program == nullptr) {
       return Error(ErrorCode::Runtime, fmt::format("no BPF program named {}", name));
     }
+    if (is_on_code(program)) continue;
     if (is_on_cpu_clock(program)) {
       auto links = attach_to_cpu_clocks(program);
       if (!links) {
@@ -190,6 +176,20 @@ Result<> Tracer::Impl::attach(const PlannedHook& hook, std::string* refused) {
     auto& list = is_iterator(program) ? iterators : hooks;
     list.push_back({name, std::move(link)});
   }
+  return {};
+}
+
+UprobeMethod Tracer::Impl::uprobe_method() const {
+  return plan.has_program("tls_enter_um") ? UprobeMethod::Multi : UprobeMethod::PerfEvent;
+}
+
+Result<> Tracer::Impl::attach_code(const bpf_program* program,
+                                   int file,
+                                   std::span<const UprobePoint> points) {
+  const LibbpfLog log;
+  auto links = attach_uprobes(program, file, points, uprobe_method());
+  if (!links) return std::move(links).error();
+  on_code.push_back(*std::move(links));
   return {};
 }
 
@@ -278,6 +278,22 @@ Result<> Tracer::add_targets(std::span<const std::uint32_t> pids) {
   return impl_->find_connections();
 }
 
+// What is left first: a thread that was seen to enter is then seen to leave.
+Result<> Tracer::attach_tls(int file,
+                            std::span<const UprobePoint> entered,
+                            std::span<const UprobePoint> left) {
+  if (impl_->plan.find("tls") == nullptr)
+    return Error(ErrorCode::Unsupported, "this kernel cannot probe the code of programs");
+  const auto& programs = impl_->skeleton.get()->progs;
+  const bool multi = impl_->uprobe_method() == UprobeMethod::Multi;
+  const bpf_program* leave = multi ? programs.tls_leave_um : programs.tls_leave_up;
+  const bpf_program* enter = multi ? programs.tls_enter_um : programs.tls_enter_up;
+  if (auto done = impl_->attach_code(leave, file, left); !done) return done;
+  auto done = impl_->attach_code(enter, file, entered);
+  if (!done) impl_->on_code.pop_back();
+  return done;
+}
+
 Result<LossCounters> Tracer::read_counters() const {
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) return Error::from_errno("count the CPUs", -cpus);
@@ -364,6 +380,7 @@ Result<std::optional<std::vector<std::uint64_t>>> Tracer::list_unix() const {
 }
 
 void Tracer::detach() {
+  impl_->on_code.clear();
   impl_->hooks.clear();
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "bpf/attach_plan.h"
+#include "bpf/uprobe_link.h"
 
 #include <array>
 #include <cstdint>
@@ -68,6 +69,13 @@ class Tracer {
 
   /// Follows these processes too, with the threads and connections that they have.
   Result<> add_targets(std::span<const std::uint32_t> pids);
+
+  /// Runs the programs of the plan's "tls" where the functions of a TLS library are entered and
+  /// left, in all processes that have the file mapped; those of other processes find out that
+  /// nobody asked for them. The cookies are those of abi/tls.h.
+  Result<> attach_tls(int file,
+                      std::span<const UprobePoint> entered,
+                      std::span<const UprobePoint> left);
 
   /// TW_CNT_PROGRAM_MISSED is asked of the kernel, the others are our programs' own.
   [[nodiscard]] Result<LossCounters> read_counters() const;

@@ -50,6 +50,7 @@ std::string version_text(bool json) {
 Result<HookGroups> groups_of(const Options& o) {
   HookGroups groups = HookGroups::all();
   if (!o.drain) groups.without(HookGroup::Ack);
+  if (!o.tls) groups.without(HookGroup::Tls);
   for (std::size_t i = 0; i < kHookGroups; ++i) {
     const auto group = static_cast<HookGroup>(i);
     if (std::find(o.without.begin(), o.without.end(), to_string(group)) != o.without.end()) {

@@ -158,7 +158,8 @@ std::vector<std::string> group_names() {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kHookGroups; ++i) {
     const auto group = static_cast<HookGroup>(i);
-    if (group != HookGroup::Ack) names.emplace_back(to_string(group));  // off unless --drain
+    const bool on_request = group == HookGroup::Ack || group == HookGroup::Tls;
+    if (!on_request) names.emplace_back(to_string(group));  // off unless --drain, --tls
   }
   return names;
 }
@@ -185,6 +186,9 @@ void add_names(CLI::App& app, Options& o) {
 
 void add_tracing(CLI::App& app, Options& o) {
   app.add_flag("--drain", o.drain, "Follow responses until the client has acknowledged them")
+      ->group(kTracing);
+  app.add_flag("--tls", o.tls,
+               "Read encrypted connections at the target's TLS library, by probes on it")
       ->group(kTracing);
   app.add_option("--without", o.without, "Leave a group of hooks out (sched, net, syscalls)")
       ->delimiter(',')

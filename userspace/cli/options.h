@@ -76,6 +76,7 @@ struct Options {
 
   // how it traces
   bool drain = false;                // until the client has acknowledged
+  bool tls = false;                  // plaintext, at the TLS libraries
   std::vector<std::string> without;  // hook groups
   std::vector<std::string> disable_features;
   std::uint64_t ring_bytes = 8U << 20U;

@@ -29,6 +29,7 @@ struct RunInfo {
   Ns attached_ns = 0;                // CLOCK_MONOTONIC
   std::vector<std::string> hooks;    // variants in use: "sock_send_tp"
   std::vector<std::string> missing;  // what is not available here, one sentence each
+  std::vector<std::string> tls;      // TLS libraries whose plaintext is told, one phrase each
   bool replayed = false;             // from a recording
 };
 

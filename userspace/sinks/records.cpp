@@ -254,6 +254,7 @@ Json header_record(const RunInfo& run) {
   json["target"] = {{"text", run.target_text}, {"processes", std::move(processes)}};
   json["hooks"] = run.hooks;
   json["missing"] = run.missing;
+  if (!run.tls.empty()) json["tls"] = run.tls;
   json["clock"] = {{"realtime_minus_mono_ns", run.clock.realtime_minus_mono_ns},
                    {"uncertainty_ns", run.clock.uncertainty_ns}};
   json["replayed"] = run.replayed;

@@ -22,7 +22,7 @@ struct tw_config {
 	__u8 want_sched; /* switches are seen */
 	__u8 want_acks; /* acknowledgements are told of */
 	__u8 want_stacks; /* stacks are taken where threads go to sleep, and of what runs */
-	__u8 _pad[1];
+	__u8 want_tls; /* calls of TLS libraries are told of, with their plaintext */
 	/* First bytes of a connection's requests after which both sides speak in frames; 0: none. */
 	__u64 framed_signatures[TW_SIGNATURES_MAX];
 	__u8 framed_ninth[TW_SIGNATURES_MAX]; /* the byte that follows; 0: any, or none */

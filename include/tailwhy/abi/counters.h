@@ -18,6 +18,8 @@
 	  "switches to a thread that the kernel told nobody of: from its own sums", 0)           \
 	X(STACK_MAP_FULL, "stack_map_full",                                                      \
 	  "stacks not kept: map full, or another one in their place", 0)                         \
+	X(TLS_UNJOINED, "tls_unjoined",                                                          \
+	  "calls of TLS libraries whose connection is not known: it stays unknown", 0)           \
 	X(PROGRAM_MISSED, "program_missed",                                                      \
 	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)
 

@@ -22,7 +22,8 @@
 	X(TASK_STORAGE, "task_storage", "task storage in tracing programs", "5.11")               \
 	X(ITER, "iter", "task and task_file iterators", "5.8")                                    \
 	X(RINGBUF, "ringbuf", "the BPF ring buffer", "5.8")                                       \
-	X(PT_REGS, "pt_regs", "saved registers of a thread (bpf_task_pt_regs)", "5.15")
+	X(PT_REGS, "pt_regs", "saved registers of a thread (bpf_task_pt_regs)", "5.15")           \
+	X(UPROBE_MULTI, "uprobe_multi", "one link for many places in the code of programs", "6.6")
 
 enum tw_feature {
 #define TW_ROW(NAME, name, doc, since) TW_FEAT_##NAME,

@@ -3,14 +3,7 @@ import socket
 import ssl
 
 from harness.case import between, case, check, equal
-from harness.servers import nginx
-
-
-def certificate(t):
-    key, pem = t.folder / "key.pem", t.folder / "cert.pem"
-    t.run([t.tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-           "-nodes", "-days", "2", "-subj", "/CN=test", "-keyout", key, "-out", pem])
-    return f"ssl_certificate {pem}; ssl_certificate_key {key};"
+from harness.tls import https_nginx
 
 
 def ask(server, name, requests):
@@ -32,7 +25,7 @@ def ask(server, name, requests):
 @case()
 def server_names(t):
     """each exchange has the name that its client asked for, and of the plaintext nothing"""
-    server = nginx(t, listen="ssl", server=certificate(t))
+    server = https_nginx(t)
     names = [f"shop-{i}.example" for i in range(20)]
     with t.trace(server.pid) as trace:
         for name in names:

@@ -38,12 +38,12 @@ def same_connections(records, samples):
                   map(tuple, theirs.values()))
 
 
-def h2load(t, address, path, requests, clients, threads=1, streams=1, h2=False):
+def h2load(t, address, path, requests, clients, threads=1, streams=1, h2=False, tls=False):
     """nghttp2's load generator, over HTTP/1.1 or HTTP/2. Gives (start in us, status, us to the end)."""
     program = t.tool("h2load")
     log = t.folder / "h2load.log"
     done = t.run([program, *([] if h2 else ["--h1"]), "-n", requests, "-c", clients, "-t", threads, "-m", streams,
-                  "--log-file", log, f"http://{address}{path}"])
+                  "--log-file", log, f"http{'s' if tls else ''}://{address}{path}"])
     check(f"{requests} done, {requests} succeeded" in done.stdout,
           f"h2load did not do its {requests} requests: {done.stdout[-400:]}")
     rows = [tuple(int(value) for value in line.split("\t")) for line in log.read_text().splitlines()]

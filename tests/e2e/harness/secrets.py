@@ -6,12 +6,12 @@ from harness.case import check
 
 
 @contextlib.contextmanager
-def recorded(t, pid):
+def recorded(t, pid, *options):
     """A trace, and a recording of the same for check_no_canary()."""
     recording = t.folder / "run.tw"
-    record = t.trace(pid, log=False, profile=False, checked=False)
+    record = t.trace(pid, *options, log=False, profile=False, checked=False)
     record.command[1:1] = ["record", "-o", recording]
-    with t.trace(pid, "--client-address") as trace, record:
+    with t.trace(pid, "--client-address", *options) as trace, record:
         yield trace
 
 

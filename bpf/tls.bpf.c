@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
+/*
+ * Plaintext of encrypted connections, at the functions of TLS libraries: owns which library's session
+ * is which connection's. Nothing here is attached, or runs, unless the user asked for plaintext.
+ *
+ * A session is joined to a connection by the socket calls that its thread makes within the library's
+ * own calls: no other evidence is as good, and a wrong join is worse than none. Once joined it stays
+ * so, because a library also answers from what it has read before.
+ */
+#include "lib/tls.bpf.h"
+#include "lib/capture.bpf.h"
+#include "lib/event.bpf.h"
+
+#include "tailwhy/abi/tls.h"
+
+struct tw_tls_calls tls_calls SEC(".maps");
+
+struct tls_session {
+	__u64 address;
+	__u32 pid;
+	__u32 _pad;
+};
+
+/* The connection of a session. */
+struct tls_tie {
+	__u64 conn_id;
+	__u64 bytes[2]; /* of plaintext so far, by enum tw_dir */
+	struct tw_turn turn;
+	__u8 role; /* enum tw_role */
+	__u8 _pad[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384); /* the loader makes it 1 unless plaintext is wanted */
+	__type(key, struct tls_session);
+	__type(value, struct tls_tie);
+} tls_ties SEC(".maps");
+
+/*
+ * Do the bytes of this socket call begin with a TLS record (RFC 8446 5.1)? A library may call back
+ * into the program, which may use other connections meanwhile: to ask about a certificate, say.
+ */
+static __always_inline bool is_record(struct task_struct *current, struct tw_task *task)
+{
+	struct tw_cursor cur;
+	__u8 head[3];
+
+	if (!tw_cursor_init(&cur, current, task) || cur.left_bytes < sizeof(head) ||
+	    bpf_probe_read_user(head, sizeof(head), (void *)cur.base))
+		return false;
+	return head[0] >= 20 && head[0] <= 23 && head[1] == 3 && head[2] <= 4;
+}
+
+__hidden void tw_tls_tie(struct task_struct *current, struct tw_task *task, struct tw_conn *conn,
+			 struct tw_call *call, struct tw_tls_call *in)
+{
+	struct tls_session key = {.address = in->session, .pid = call->pid};
+	struct tls_tie *tie = bpf_map_lookup_elem(&tls_ties, &key);
+	struct tls_tie made = {};
+
+	if (!tie || tie->conn_id != conn->id) {
+		if (!is_record(current, task))
+			return;
+		made.conn_id = conn->id;
+		made.role = conn->role;
+		bpf_map_update_elem(&tls_ties, &key, &made, BPF_ANY);
+		call->flags |= TW_DATA_TLS;
+		return;
+	}
+	call->flags |= TW_DATA_TLS;
+	/* Nobody reads what is sent. Of what is received the heads of records are looked at. */
+	if (call->dir == TW_DIR_OUT && tie->bytes[TW_DIR_OUT])
+		call->want_bytes = 0;
+}
+
+/* How many bytes of plaintext the call moved; 0: none. */
+static __always_inline __u64 bytes_moved(struct pt_regs *ctx, const struct tw_tls_call *in)
+{
+	__u64 moved = 0;
+
+	if (TW_TLS_RESULT(in->what) == TW_TLS_LONG)
+		return (__s64)ctx->ax > 0 ? ctx->ax : 0;
+	if ((__s32)ctx->ax <= 0)
+		return 0;
+	if (TW_TLS_RESULT(in->what) == TW_TLS_INT)
+		return (__u32)ctx->ax;
+	if (bpf_probe_read_user(&moved, sizeof(moved), (void *)in->moved))
+		tw_count(TW_CNT_PAYLOAD_FAULT);
+	return moved;
+}
+
+static __always_inline void send_plaintext(struct tls_tie *tie, const struct tw_task *task,
+					   __u64 buffer, __u8 dir, __u32 len)
+{
+	struct tw_cursor cur = {.base = buffer, .left_bytes = len};
+	struct tw_call call = {.conn_id = tie->conn_id, .len_bytes = len, .dir = dir};
+
+	call.now_ns = bpf_ktime_get_ns();
+	call.offset_bytes = tie->bytes[dir & 1];
+	call.flags = TW_DATA_PLAIN;
+	call.pid = task->pid;
+	call.tid = task->tid;
+	call.want_bytes = tw_take_capture(&tie->turn, tie->role, dir, len, &call.look);
+	tie->bytes[dir & 1] += len;
+	if (!cfg.want_payload) {
+		tw_send_bare(&call, TW_DATA_UNREADABLE);
+		return;
+	}
+	tw_payload_send_from(&call, &cur);
+	if (call.look == TW_LOOK_FOUND)
+		tie->turn.framed = 1;
+}
+
+static __always_inline int on_leave(struct pt_regs *ctx)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct tw_tls_call *in = bpf_task_storage_get(&tls_calls, current, 0, 0);
+	struct tls_session key = {};
+	struct tw_task *task;
+	struct tls_tie *tie;
+	__u64 moved;
+	__u32 op;
+
+	if (!in || !in->session)
+		return 0;
+	key.address = in->session;
+	in->session = 0;
+	op = TW_TLS_OP(in->what);
+	if (op != TW_TLS_READ && op != TW_TLS_WRITE)
+		return 0;
+	moved = bytes_moved(ctx, in);
+	task = tw_task_get(current);
+	if (!moved || moved > 1u << 30 || !task)
+		return 0;
+	key.pid = task->pid;
+	tie = bpf_map_lookup_elem(&tls_ties, &key);
+	if (!tie) {
+		tw_count(TW_CNT_TLS_UNJOINED);
+		return 0;
+	}
+	send_plaintext(tie, task, in->buffer, op == TW_TLS_READ ? TW_DIR_IN : TW_DIR_OUT, moved);
+	return 0;
+}
+
+static __always_inline int on_enter(struct pt_regs *ctx)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct tw_task *task = tw_task_get(current);
+	struct tls_session key = {.address = ctx->di};
+	struct tw_tls_call *in;
+	__u32 what;
+
+	if (!task)
+		return 0;
+	what = bpf_get_attach_cookie(ctx);
+	if (TW_TLS_OP(what) == TW_TLS_FREE) {
+		key.pid = task->pid;
+		bpf_map_delete_elem(&tls_ties, &key);
+		return 0;
+	}
+	in = bpf_task_storage_get(&tls_calls, current, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!in) {
+		tw_count(TW_CNT_TASK_ALLOC);
+		return 0;
+	}
+	in->session = ctx->di;
+	in->buffer = ctx->si;
+	in->moved = ctx->cx;
+	in->what = what;
+	return 0;
+}
+
+/*
+ * Where a function is entered: at the place in its first instructions that costs least. Where it is
+ * left: at its return instructions, or by a return probe.
+ */
+SEC("?uprobe") /* since 6.6: a link for many places, by a number that libbpf does not know */
+int tls_enter_um(struct pt_regs *ctx)
+{
+	return on_enter(ctx);
+}
+
+SEC("?uprobe")
+int tls_leave_um(struct pt_regs *ctx)
+{
+	return on_leave(ctx);
+}
+
+SEC("?uprobe") /* older kernels: an event for each place */
+int tls_enter_up(struct pt_regs *ctx)
+{
+	return on_enter(ctx);
+}
+
+SEC("?uprobe")
+int tls_leave_up(struct pt_regs *ctx)
+{
+	return on_leave(ctx);
+}
