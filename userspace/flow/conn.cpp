@@ -266,29 +266,30 @@ void Conn::release_held(ParseOutput& out) {
 // like.
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
-  const auto add_call = [&](std::uint64_t from, std::uint64_t to, const Call& moved) {
+  const TlsWire::Carried* carried = nullptr;  // by the wire; else this call moved the bytes itself
+  if (tls_ != nullptr) {
+    if (begin != s.next()) tls_->lose_place();
+    carried = &tls_->carry(static_cast<tw_dir>(data->dir), data->len_bytes);
+  }
+  const auto add_call = [&](std::uint64_t from, std::uint64_t to) {
     Call& call = s.add_call();
-    call = moved;
+    if (carried != nullptr) {
+      call = carried->last;
+    } else {
+      call.at_ns = data->hdr.ts_ns;
+      call.pid = data->pid;
+      call.tid = data->tid;
+      call.account = work_.account;
+    }
     call.begin = from;
     call.end = to;
   };
-  if (tls_ != nullptr && begin != s.next()) tls_->lose_place();
-  TlsWire::Carried by;
-  if (tls_ != nullptr) {
-    by = tls_->carry(static_cast<tw_dir>(data->dir), data->len_bytes);
-  } else {
-    by.last.at_ns = data->hdr.ts_ns;
-    by.last.pid = data->pid;
-    by.last.tid = data->tid;
-    by.last.account = work_.account;
-    by.arrived = data->arrived_ns;
-  }
   if (begin != s.next()) {
     ++losses_.stream_gaps;
     assembler_.mark_incomplete();
     if (begin < s.next()) return false;
     if (parser_ != nullptr) {
-      add_call(s.next(), begin, by.last);
+      add_call(s.next(), begin);
       parser_->skip(side, s.next(), begin - s.next(), {}, out);
       apply(out);
       assembler_.mark_incomplete();
@@ -299,14 +300,20 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
     facts_.accepted = data->accepted_ns;
     facts_.accept_exact = (data->flags & TW_DATA_ACCEPT_SEEN) != 0;
   }
-  if (data->dir == TW_DIR_IN) s.add_arrival(begin, by.arrived);
+  if (data->dir == TW_DIR_IN)
+    s.add_arrival(begin, carried != nullptr ? carried->arrived : data->arrived_ns);
   if (mode_ != Mode::Ignored && (!turn_known_ || turn_ != side)) {
     on_turn(side, begin, data.payload, out);
   }
   const std::uint64_t end = begin - data->piece_off_bytes + data->len_bytes;
-  if (tls_ != nullptr) add_call(begin, begin + 1, by.first);
-  if (tls_ == nullptr || end > begin + 1)
-    add_call(tls_ != nullptr ? begin + 1 : begin, end, by.last);
+  if (carried != nullptr) {
+    Call& first = s.add_call();
+    first = carried->first;
+    first.begin = begin;
+    first.end = begin + 1;
+  }
+  const std::uint64_t rest = carried != nullptr ? begin + 1 : begin;
+  if (rest == begin || end > rest) add_call(rest, end);
   // An answer to what was asked before the attach: one exchange, however many calls it takes.
   if (untouched_ && first_seen_ != FirstSeen::Opening && mode_ != Mode::Ignored &&
       side == Side::Response) {

@@ -58,7 +58,7 @@ bool TlsWire::on_call(const DataView& data, const Account& account, ParseOutput&
   return whole;
 }
 
-TlsWire::Carried TlsWire::carry(tw_dir direction, std::uint64_t size) {
+const TlsWire::Carried& TlsWire::carry(tw_dir direction, std::uint64_t size) {
   Direction& d = dir(direction);
   const Stream& wire = d.stream;
   turns_ = 0;
@@ -70,9 +70,10 @@ TlsWire::Carried TlsWire::carry(tw_dir direction, std::uint64_t size) {
   if (range.begin >= range.end) range.begin = wire.current().begin;
   if (direction == TW_DIR_IN) range = records_.take(size, wire.next()).value_or(range);
   d.carried = std::max(d.carried, range.end);
-  return {.first = wire.call_of(range.begin),
-          .last = wire.call_of(range.end == 0 ? 0 : range.end - 1),
-          .arrived = wire.arrival_of(range.begin)};
+  carried_ = {.first = wire.call_of(range.begin),
+              .last = wire.call_of(range.end == 0 ? 0 : range.end - 1),
+              .arrived = wire.arrival_of(range.begin)};
+  return carried_;
 }
 
 void TlsWire::lose_place() {

@@ -36,8 +36,9 @@ class TlsWire {
     Call last;
     Ns arrived = 0;  ///< of the first; 0: not known
   };
-  /// The library gave or took `size` bytes of plaintext, in the call that has just returned.
-  Carried carry(tw_dir direction, std::uint64_t size);
+  /// The library gave or took `size` bytes of plaintext, in the call that has just returned. Valid
+  /// until the next.
+  const Carried& carry(tw_dir direction, std::uint64_t size);
   /// Plaintext was not seen: what comes next is of the newest calls.
   void lose_place();
 
@@ -64,6 +65,7 @@ class TlsWire {
   };
   Direction& dir(tw_dir direction) { return dirs_[static_cast<std::size_t>(direction)]; }
 
+  Carried carried_;
   std::array<Direction, 2> dirs_;  // by tw_dir
   tw_dir asks_;                    // the direction of requests
   int turn_ = -1;
