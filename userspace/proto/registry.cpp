@@ -14,14 +14,15 @@
 #include "proto/parser.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
+#include "proto/uwsgi.h"
 #include "proto/websocket.h"
 
 namespace tailwhy {
 namespace {
 
 constexpr const ParserSpec* kParsers[] = {
-    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql,     &kMongoDb, &kMemcached,
-    &kRedis, &kMqtt,  &kAmqp,  &kNats,       &kWebSocket, &kDns,     &kFastCgi,
+    &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis,
+    &kMqtt,  &kAmqp,  &kNats,  &kWebSocket,  &kDns,   &kFastCgi, &kUwsgi,
 };
 
 }  // namespace
