@@ -51,7 +51,16 @@ inline bool printable_line(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
-inline Seen seen(const Message& m, const FuzzTraits& traits) {
+inline std::string text_of(const GenAi& g) {
+  for (const ModelName& name : {g.request_model, g.response_model})
+    require(printable(name.view()) && !name.truncated());
+  return std::string(g.operation) + " " + std::string(g.request_model.view()) + " " +
+         std::string(g.response_model.view()) + " " +
+         std::to_string(g.input_known ? g.input_tokens : 0) + " " +
+         std::to_string(g.output_known ? g.output_tokens : 0);
+}
+
+inline Seen seen(const Message& m, const ParseOutput& out, const FuzzTraits& traits) {
   Seen s{m.kind, m.side, m.end_rule, m.offset, m.stream_id, m.size, m.failure, {}};
   if (m.kind == Message::Kind::RequestHead) {
     require(!traits.every_request_has_a_head || !m.request.method.empty());
@@ -71,6 +80,14 @@ inline Seen seen(const Message& m, const FuzzTraits& traits) {
   } else if (m.kind == Message::Kind::Progress) {
     s.text = std::to_string(m.progress.messages) + (m.progress.closes ? " closes " : " ") +
              std::to_string(m.progress.close_code);
+  } else if (m.kind == Message::Kind::GenAi) {
+    require(m.size < out.gen_ai.size());
+    s.text = text_of(out.gen_ai[m.size]);
+    s.size = 0;
+  } else if (m.kind == Message::Kind::StreamBegin) {
+    s.text = std::string(to_string(m.stream));
+  } else if (m.kind == Message::Kind::RequestEnd) {
+    s.text = std::to_string(m.messages);
   }
   return s;
 }
@@ -91,7 +108,7 @@ class Checker {
         m.kind == Kind::RequestBegin || m.kind == Kind::RequestHead || m.kind == Kind::RequestEnd
             ? Side::Request
         : m.kind == Kind::Lost || m.kind == Kind::Switch || m.kind == Kind::Mistaken ||
-                m.kind == Kind::NoAnswer || m.kind == Kind::Progress
+                m.kind == Kind::NoAnswer || m.kind == Kind::Progress || m.kind == Kind::GenAi
             ? m.side
             : Side::Response;
     require(m.side == side);
@@ -129,6 +146,12 @@ class Checker {
         require(!s.open);
         break;
       case Kind::Progress:
+        break;
+      case Kind::StreamBegin:
+      case Kind::StreamEvent:
+      case Kind::StreamGap:
+      case Kind::GenAi:
+        require(s.open);
         break;
       case Kind::Lost:  // other streams than 0 are known by their ids afterwards
         streams_[0][response].open = false;
@@ -183,7 +206,7 @@ inline std::vector<Seen> run(const ParserSpec& spec,
   const auto collect = [&](std::size_t fed, Call* masked) {
     for (const Message& m : out.messages) {
       checker.check(m, offsets[m.side == Side::Response]);
-      log.push_back(seen(m, traits));
+      log.push_back(seen(m, out, traits));
     }
     std::size_t end = 0;
     for (const SecretSpan& span : out.secrets) {

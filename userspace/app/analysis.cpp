@@ -129,6 +129,8 @@ std::vector<LossRow> Analysis::losses() const {
       {"unannounced", "connections whose opening was not seen", true, flow.unannounced},
       {"stream_gap", "places where bytes of a stream were not seen", false, flow.stream_gaps},
       {"unsolicited", "responses that no request explains", false, flow.unsolicited},
+      {"streams_full", "streams whose events have no times: too many at once", false,
+       flow.streams_full},
       {"ledger_full", "threads and connects whose time is not followed: too many", false,
        flow.ledger_full},
       {"routes_full", "paths cut short with \"/*\": too many routes", false,

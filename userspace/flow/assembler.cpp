@@ -188,11 +188,9 @@ void Assembler::take_head(Request& request, const ResponseHead& head) {
   request.failure = head.verdict == Verdict::ServerError ? Failure::ServerError : Failure::None;
 }
 
-bool Assembler::apply(const std::vector<Message>& messages,
-                      const Stream& requests,
-                      const Stream& responses) {
+bool Assembler::apply(const ParseOutput& out, const Stream& requests, const Stream& responses) {
   bool ended = false;
-  for (const Message& message : messages) {
+  for (const Message& message : out.messages) {
     switch (message.kind) {
       case Message::Kind::RequestBegin:
         if (!begin_request(message, requests, responses)) return false;
@@ -207,6 +205,7 @@ bool Assembler::apply(const std::vector<Message>& messages,
       case Message::Kind::RequestEnd:
         if (Exchange* exchange = asking(message.stream_id)) {
           end_request(*exchange, message.offset, requests);
+          exchange->request_messages = message.messages;
           exchange->response_ended = exchange->response_ended || exchange->one_way;
           out_of_order_ = out_of_order_ || exchange->one_way;
           if (message.stream_id != 0) {
@@ -271,6 +270,12 @@ bool Assembler::apply(const std::vector<Message>& messages,
         break;
       case Message::Kind::Mistaken:
         disown_protocol();
+        break;
+      case Message::Kind::StreamBegin:
+      case Message::Kind::StreamEvent:
+      case Message::Kind::StreamGap:
+      case Message::Kind::GenAi:
+        on_stream(message, out, responses);
         break;
       case Message::Kind::Switch:
         if (message.stream_id != 0) move_to_stream(message.stream_id);

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace tailwhy {
@@ -39,6 +40,14 @@ struct ConnFacts {
 struct PendingBudget {
   std::size_t used = 0;
   std::size_t limit = 65536;
+  std::size_t streams = 0;  ///< of them, those that have a StreamRecord
+  std::size_t most_streams = 8192;
+};
+
+/// An answer that comes as a stream of events, or is a language model's, until it has ended.
+struct StreamRecord {
+  StreamFacts facts;
+  bool gap = false;  ///< bytes were not seen since the last event
 };
 
 /// The routes of what the target serves, and of what it calls.
@@ -63,7 +72,10 @@ class Assembler {
         ledger_(ledger),
         routes_(routes),
         work_(work) {}
-  ~Assembler() { budget_.used -= outstanding_.size(); }
+  ~Assembler() {
+    budget_.used -= outstanding_.size();
+    budget_.streams -= streams_.size();
+  }
   Assembler(const Assembler&) = delete;
   Assembler& operator=(const Assembler&) = delete;
 
@@ -74,7 +86,7 @@ class Assembler {
 
   /// Takes what a parser found. False: too many requests are outstanding here or everywhere; the
   /// exchanges were given up and the connection must not be followed any longer.
-  bool apply(const std::vector<Message>& messages, const Stream& requests, const Stream& responses);
+  bool apply(const ParseOutput& out, const Stream& requests, const Stream& responses);
 
   /// The protocol became known by the answer: it is that of the requests too, whose methods nobody
   /// could read.
@@ -120,6 +132,10 @@ class Assembler {
   static void take_head(Request& request, const RequestHead& head);
   static void take_head(Request& request, const ResponseHead& head);
   void on_lost(Side side, Ns at);
+  void on_stream(const Message& message, const ParseOutput& out, const Stream& responses);
+  StreamRecord* record_of(Exchange& exchange);
+  void finish_stream(Exchange& exchange);
+  void forget_stream(Exchange& exchange);
   Exchange* answering(std::uint64_t stream_id);
   void begin_unasked(const Message& message, const Stream& responses);
   Exchange* asking(std::uint64_t stream_id);
@@ -160,6 +176,7 @@ class Assembler {
   };
   std::list<Unacked> unacked_;
   bool want_acks_ = false;
+  std::unordered_map<std::uint64_t, StreamRecord> streams_;  // by the number of their request
   std::uint64_t number_ = 0;
   std::uint64_t first_stream_ = 0;   // that was asked for; 0: none yet
   bool told_before_attach_ = false;  // an answer was, and not which

@@ -74,7 +74,9 @@ void Assembler::emit(Exchange& exchange, Outcome outcome, Failure failure) {
   request.server_name = facts_.server_name;
   if (!request.budget.known) account_for(exchange);
   name_route(request);
+  if (exchange.stream != nullptr) finish_stream(exchange);
   listener_.on_request(request);
+  if (exchange.stream != nullptr) forget_stream(exchange);
 }
 
 void Assembler::remove_stream(Exchange& exchange) {
@@ -175,7 +177,8 @@ void Assembler::give_up(Exchange& exchange, const Message& message, const Stream
 
 void Assembler::disown_protocol() {
   set_protocol(kUnknownProtocol, ProtocolFamily::Unknown);
-  const auto forget = [](Exchange& exchange) {
+  const auto forget = [this](Exchange& exchange) {
+    if (exchange.stream != nullptr) forget_stream(exchange);
     Request& request = exchange.request;
     request.protocol = kUnknownProtocol;
     request.family = ProtocolFamily::Unknown;
@@ -227,7 +230,12 @@ void Assembler::answered_before_attach(const Stream& responses) {
 }
 
 void Assembler::mark_incomplete() {
-  outstanding_.for_each([](Exchange& exchange) { exchange.request.incomplete = true; });
+  outstanding_.for_each([](Exchange& exchange) {
+    exchange.request.incomplete = true;
+    if (exchange.stream == nullptr) return;
+    exchange.stream->facts.times.complete = false;
+    exchange.stream->gap = true;
+  });
 }
 
 void Assembler::finish() {

@@ -100,8 +100,7 @@ void Conn::admit_mistake() {
 
 void Conn::apply(ParseOutput& out) {
   if (out.messages.empty()) return;
-  const bool followed =
-      assembler_.apply(out.messages, stream(Side::Request), stream(Side::Response));
+  const bool followed = assembler_.apply(out, stream(Side::Request), stream(Side::Response));
   bool tunnel = false;
   bool mistaken = false;
   const Message* next = nullptr;
@@ -148,7 +147,7 @@ void Conn::apply(ParseOutput& out) {
     }
     fed_again_from_ = next->offset;
   }
-  out.messages.clear();
+  out.clear_messages();
 }
 
 // Bytes that were captured. Where they show that another parser is in charge, the rest is its own.

@@ -8,6 +8,8 @@
 
 namespace tailwhy {
 
+struct StreamRecord;
+
 struct Exchange {
   // Not defaulted, so that value-initialisation does not clear the texts, which are empty.
   Exchange() {}  // NOLINT(modernize-use-equals-default)
@@ -25,8 +27,11 @@ struct Exchange {
   Ns doubtful_from = 0;  // of a stream: its answer may have been among bytes that were lost
   bool response_begun = false;
   bool response_ended = false;
-  Account begin;  // of its connection, when its first byte was read
-  Account end;    // when the last byte of its response was written
+  std::uint32_t request_messages = 0;  // of a protocol whose requests have several
+  StreamRecord* stream = nullptr;      // of the Assembler's; null: it is none so far
+  bool stream_refused = false;         // there were too many
+  Account begin;                       // of its connection, when its first byte was read
+  Account end;                         // when the last byte of its response was written
 };
 
 /// The calls that moved the bytes of one direction, as far as stamps of messages need them.

@@ -45,6 +45,7 @@ struct FlowLosses {
   std::uint64_t pending_full = 0;         ///< requests not followed: too many outstanding
   std::uint64_t unannounced = 0;          ///< connections whose opening record was lost
   std::uint64_t unsolicited = 0;          ///< responses that no request explains
+  std::uint64_t streams_full = 0;         ///< streams without times: too many at once
   std::uint64_t ledger_full = 0;  ///< threads, and connects under way, that were too many to follow
   /// Bytes of connections whose protocol is known, of places where its parser was lost, and all
   /// bytes that are told of a connection after its end.

@@ -80,6 +80,40 @@ struct RouteStats {
   bool open_ended = false;  // their clients asked to wait: in no sum over all routes
 };
 
+// Answers that came as streams, by role, protocol, method and route.
+struct StreamStats {
+  std::string protocol;
+  std::string method;
+  std::string route;  // "_OTHER": beyond the cap
+  Role role = Role::Server;
+  ProtocolFamily family = ProtocolFamily::Unknown;
+  StreamKind kind = StreamKind::None;
+  std::uint64_t count = 0;
+  std::uint64_t incomplete = 0;  // of them: some events may not have been seen
+  std::uint64_t events = 0;
+  std::uint64_t request_messages = 0;
+  Histogram time_to_first_event;  // from the request's arrival
+  Histogram gaps;                 // between events of the same answer next to each other
+};
+
+// Exchanges with language models, by operation and model; the names are OpenTelemetry's.
+struct GenAiStats {
+  std::string operation;
+  std::string provider;
+  std::string request_model;   // empty: unknown; "_OTHER": beyond the cap
+  std::string response_model;  // the same
+  Role role = Role::Server;
+  std::uint64_t count = 0;
+  std::uint64_t errors = 0;   // any status above 399, and failures
+  std::uint64_t counted = 0;  // the answer said how many tokens it has
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  Histogram request_duration;  // gen_ai.server.request.duration
+  // Of streams that were counted and without error:
+  Histogram time_to_first_token;    // gen_ai.server.time_to_first_token
+  Histogram time_per_output_token;  // gen_ai.server.time_per_output_token
+};
+
 struct ConnectionCounts {
   std::uint64_t opened = 0;    // established while traced
   std::uint64_t existing = 0;  // found open at the attach
@@ -167,6 +201,8 @@ struct Report {
   Histogram accept_queue;          // of server exchanges that were the first of a connection
   Histogram drain;                 // of server exchanges whose acknowledgement was seen
   std::vector<RouteStats> routes;  // most requests first; all of them (the cap bounds their number)
+  std::vector<StreamStats> streams;  // of the total; most requests first
+  std::vector<GenAiStats> gen_ai;    // of the total; most requests first
   ConnectionCounts connections;
   std::vector<SyscallErrors> syscalls;  // most first, at most 256
   bool syscalls_known = false;          // the hook group is on

@@ -54,4 +54,22 @@ std::string_view to_string(Failure failure) {
   return {};
 }
 
+Ns time_to_first_event(const Request& request) {
+  if (request.stream == nullptr || request.start() == 0) return 0;
+  const Ns first = request.stream->times.first_event;
+  return first > request.start() ? first - request.start() : 0;
+}
+
+Ns time_to_first_token(const Request& request) {
+  if (request.stream == nullptr || !request.stream->gen_ai.output_known) return 0;
+  return request.failed() || request.client_error ? 0 : time_to_first_event(request);
+}
+
+Ns time_per_output_token(const Request& request) {
+  const Ns first = time_to_first_token(request);
+  if (first == 0 || request.stream->gen_ai.output_tokens < 2) return 0;
+  const Ns duration = request.duration();
+  return duration > first ? (duration - first) / (request.stream->gen_ai.output_tokens - 1) : 0;
+}
+
 }  // namespace tailwhy

@@ -7,6 +7,7 @@
 #include "model/budget.h"
 #include "model/endpoint.h"
 #include "model/protocol_family.h"
+#include "model/stream.h"
 
 #include <array>
 #include <cstdint>
@@ -145,6 +146,9 @@ struct Request {
   bool open_ended = false;
   MessageCounts messages;
 
+  // Of a stream of events, or of a language model's answer; null: neither. As long as the callback.
+  const StreamFacts* stream = nullptr;
+
   Budget budget;  // adds up to duration()
   // The system call in which it slept longest, of the part Other; 0xffff: none.
   std::uint16_t other_call = 0xffff;
@@ -187,5 +191,14 @@ struct Request {
     return later > earlier && earlier != 0 ? later - earlier : 0;
   }
 };
+
+// Of a request whose answer is a stream. From its begin to its first event; 0: not known.
+[[nodiscard]] Ns time_to_first_event(const Request& request);
+// gen_ai.server.time_to_first_token: the same, of a language model's answer that was not an error
+// and said how many tokens it has; 0: there is none.
+[[nodiscard]] Ns time_to_first_token(const Request& request);
+// gen_ai.server.time_per_output_token: (duration - time to first token) / (output tokens - 1), of
+// the same, with two tokens or more; 0: there is none.
+[[nodiscard]] Ns time_per_output_token(const Request& request);
 
 }  // namespace tailwhy

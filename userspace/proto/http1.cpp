@@ -42,6 +42,7 @@ void Http1Parser::skip(Side side,
     skip_unseen(h, side, offset, unseen, out);
   }
   feed(side, offset + unseen, tail, out);
+  if (EventReader* events = reader(side).get(); events != nullptr) events->end_of_skipped();
 }
 
 void Http1Parser::finish(Side side, std::uint64_t offset, ParseOutput& out) {
@@ -131,7 +132,7 @@ void Http1Parser::read(Input& in, Half& h) {
       break;
     case State::Body: {
       const std::uint64_t size = std::min<std::uint64_t>(h.left, in.size());
-      in.pass_secret(size);
+      pass_content(in, size);
       h.left -= size;
       h.untouched = false;
       if (h.left == 0) end_message(h, in.side, in.position(), EndRule::Framing, in.out);
@@ -144,6 +145,9 @@ void Http1Parser::read(Input& in, Half& h) {
       read_gap(in, h);
       break;
     case State::UntilClose:
+      h.untouched = false;
+      pass_content(in, in.size());
+      break;
     case State::Held:
     case State::Lost:
     case State::Done:
@@ -156,6 +160,10 @@ void Http1Parser::read(Input& in, Half& h) {
 void Http1Parser::read_chunks(Input& in, Half& h) {
   h.untouched = false;
   Context context = in.context(h);
+  std::optional<BodySink> body;
+  if (EventReader* events = reader(in.side).get(); events != nullptr) {
+    context.body = &body.emplace(BodySink{*events, in.offset, in.out});
+  }
   const llhttp_errno_t error = execute(h.http, in.side, context, in.at, in.size());
   if (error == HPE_OK) {
     in.at = in.end;
@@ -189,6 +197,7 @@ void Http1Parser::fail(Input& in, Half& h) {
 void Http1Parser::skip_unseen(
     Half& h, Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out) {
   h.untouched = false;
+  miss_content(side, offset, out);
   if (h.state == State::Body) {
     const std::uint64_t in_body = std::min(h.left, size);
     h.left -= in_body;
@@ -202,6 +211,7 @@ void Http1Parser::skip_unseen(
   }
   if (size == 0) return;
   if (h.state == State::Chunked || h.state == State::ChunkGap) {
+    end_content(side, offset, out);  // where its chunks begin is not known any more
     h.state = State::ChunkGap;
     h.last_chunk.after_unseen();
   } else if (h.state == State::Idle || h.state == State::Head || h.state == State::Method) {

@@ -57,6 +57,7 @@ void Http1Parser::begin_message(Input& in, Half& h) {
     outstanding_.push();
     connect_ = false;
     upgrade_ = Upgrade::None;
+    llm_ = nullptr;
     in.out.tell(Message::Kind::RequestBegin, in.side, in.position());
     in.head = &in.fresh.emplace();
     if (in.out.routes != nullptr) in.head->route = RouteBuilder(in.out.routes);
@@ -64,23 +65,28 @@ void Http1Parser::begin_message(Input& in, Half& h) {
   h.begin = in.position();
   h.begun = in.side == Side::Request;
   h.other_method = false;
+  if (cut_head_ != nullptr && in.side == Side::Response) cut_head_.reset();
   h.cursor = {};
   h.state = State::Head;
   start(h.http, in.side);
 }
 
 void Http1Parser::read_head(Input& in, Half& h) {
+  const char* begin = in.at;
   Context context = in.context(h);
   const llhttp_errno_t error = execute(h.http, in.side, context, in.at, in.size());
   if (error == HPE_OK) {
     in.at = in.end;
+    if (in.side == Side::Request) return;
+    if (cut_head_ == nullptr) cut_head_ = std::make_unique<ContentHeaders>();
+    cut_head_->read({begin, in.end});
     // Interim responses are not reported: a response begins when its status says that it is final.
-    if (in.side == Side::Response && is_final(h.http.status_code)) begin_response(h, in.out);
+    if (is_final(h.http.status_code)) begin_response(h, in.out);
     return;
   }
   in.at = h.http.error_pos;
   if (error == HPE_PAUSED) {
-    in.side == Side::Request ? end_request_head(in, h) : end_response_head(in, h);
+    in.side == Side::Request ? end_request_head(in, h) : end_response_head(in, h, {begin, in.at});
   } else if (error == HPE_INVALID_METHOD) {
     h.other_method = true;
     h.state = State::Method;
@@ -114,11 +120,12 @@ void Http1Parser::end_request_head(Input& in, Half& h) {
     end_message(h, in.side, in.position(), EndRule::Framing, in.out);
     if (connect_) h.state = State::Held;
   } else {
+    if (llm_ != nullptr) read_request_body(h);
     begin_body(in, h);
   }
 }
 
-void Http1Parser::end_response_head(Input& in, Half& h) {
+void Http1Parser::end_response_head(Input& in, Half& h, std::string_view head) {
   const unsigned status = h.http.status_code;
   if (switches_to(Upgrade::Http2, status)) {
     Message& message = in.out.tell(Message::Kind::Switch, in.side, in.position());
@@ -138,6 +145,7 @@ void Http1Parser::end_response_head(Input& in, Half& h) {
     return;
   }
   const bool connect = connect_ && outstanding_.size() == 1;
+  const LlmApi* api = outstanding_.size() == 1 ? llm_ : nullptr;
   const bool to_head = answer(h, in.position(), in.out);
   if (status == 101 || (connect && status / 100 == 2)) {
     end_message(h, in.side, in.position(), EndRule::Upgrade, in.out);
@@ -147,6 +155,9 @@ void Http1Parser::end_response_head(Input& in, Half& h) {
   if (to_head || status == 204 || status == 304) {
     end_message(h, in.side, in.position(), EndRule::Framing, in.out);
   } else {
+    // A body whose length was known before it began is no stream.
+    const bool sized = (h.http.flags & (F_CHUNKED | F_CONTENT_LENGTH)) == F_CONTENT_LENGTH;
+    if (!sized || api != nullptr) read_response_body(head, api, in.position(), in.out);
     begin_body(in, h);
   }
 }
@@ -187,6 +198,7 @@ void Http1Parser::emit_request_head(const Half& h,
   request.trace = head->trace;
   request.request_id = head->request_id;
   upgrade_ = h.other_method ? Upgrade::None : head->upgrade;
+  if (h.http.method == HTTP_POST && !h.other_method) llm_ = llm_api(head->route.classified());
   expect_answer(h);
 }
 
@@ -225,6 +237,7 @@ void Http1Parser::forget_connect() {
 
 void Http1Parser::end_message(
     Half& h, Side side, std::uint64_t offset, EndRule rule, ParseOutput& out) {
+  end_content(side, offset, out);
   const auto kind = side == Side::Request ? Message::Kind::RequestEnd : Message::Kind::ResponseEnd;
   out.tell(kind, side, offset).end_rule = rule;
   h.begun = false;
@@ -251,6 +264,8 @@ void Http1Parser::lose(
       begin_response(h, out);
     }
   }
+  miss_content(side, offset, out);
+  end_content(side, offset, out);
   if (side == Side::Response) forget_connect();  // the answer may be among what is lost
   out.tell(Message::Kind::Lost, side, offset);
   h.begun = false;

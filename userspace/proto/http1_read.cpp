@@ -240,6 +240,18 @@ int on_body(llhttp_t* parser, const char* at, std::size_t size) {
   return 0;
 }
 
+int on_read_body(llhttp_t* parser, const char* at, std::size_t size) {
+  Context& c = context(parser);
+  const auto hide = [](void* owner, const char* from, std::size_t bytes) {
+    secret(*static_cast<const Context*>(owner), from, bytes);
+  };
+  c.body->reader.read({.offset = c.body->offset + static_cast<std::uint64_t>(at - c.buffer),
+                       .text = {at, size},
+                       .out = c.body->out,
+                       .hide = {&c, c.out != nullptr ? +hide : nullptr}});
+  return 0;
+}
+
 // Quotes stay: what may come between them may not come without.
 int on_chunk_extension_value(llhttp_t* parser, const char* at, std::size_t size) {
   const Context& c = context(parser);
@@ -249,7 +261,7 @@ int on_chunk_extension_value(llhttp_t* parser, const char* at, std::size_t size)
   return 0;
 }
 
-constexpr llhttp_settings_t make_settings(Side side, bool want_secrets) {
+constexpr llhttp_settings_t make_settings(Side side, bool want_secrets, bool read_body) {
   llhttp_settings_t s{};
   s.on_headers_complete = on_headers_complete;
   s.on_message_complete = on_message_complete;
@@ -267,20 +279,26 @@ constexpr llhttp_settings_t make_settings(Side side, bool want_secrets) {
     s.on_body = on_body;
     s.on_chunk_extension_value = on_chunk_extension_value;
   }
+  if (read_body) s.on_body = on_read_body;
   return s;
 }
 
 // A callback less is time saved: without secrets, the headers of responses are not looked at.
 constexpr llhttp_settings_t kSettings[2][2] = {
-    {make_settings(Side::Request, false), make_settings(Side::Request, true)},
-    {make_settings(Side::Response, false), make_settings(Side::Response, true)},
+    {make_settings(Side::Request, false, false), make_settings(Side::Request, true, false)},
+    {make_settings(Side::Response, false, false), make_settings(Side::Response, true, false)},
+};
+constexpr llhttp_settings_t kBodySettings[2][2] = {
+    {make_settings(Side::Request, false, true), make_settings(Side::Request, true, true)},
+    {make_settings(Side::Response, false, true), make_settings(Side::Response, true, true)},
 };
 
 }  // namespace
 
 llhttp_errno_t execute(
     llhttp_t& parser, Side side, Context& context, const char* at, std::size_t size) {
-  const auto& settings = kSettings[side == Side::Response][context.out != nullptr];
+  const auto& of_all = context.body != nullptr ? kBodySettings : kSettings;
+  const auto& settings = of_all[side == Side::Response][context.out != nullptr];
   parser.settings = const_cast<llhttp_settings_t*>(&settings);
   parser.data = &context;
   return llhttp_execute(&parser, at, size);

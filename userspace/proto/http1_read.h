@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/inline_text.h"
+#include "proto/event_reader.h"
 #include "proto/parser.h"
 #include "proto/route.h"
 
@@ -54,12 +55,20 @@ struct Cursor {
   bool in_chunk = false;  // in the data of a chunk: llhttp's content_length is what is left of it
 };
 
+// Where the data of chunks goes, if somebody reads it.
+struct BodySink {
+  EventReader& reader;
+  std::uint64_t offset;  // of the buffer in the stream
+  ParseOutput& out;
+};
+
 // llhttp's user data, for one call of llhttp_execute().
 struct Context {
   Cursor& cursor;
   PartialHead* head;   // null: not the head of a request
   ParseOutput* out;    // null: secrets are not wanted
   const char* buffer;  // secrets' offsets count from here
+  BodySink* body = nullptr;
 };
 
 // Readies `parser` for the first byte of a message.

@@ -208,7 +208,9 @@ void Http2Parser::read_prefix(Input& in, Half& h) {
 void Http2Parser::read_content(Input& in, Half& h, std::size_t size) {
   const bool block = h.frame.type == FrameType::Headers || h.frame.type == FrameType::PushPromise ||
                      h.frame.type == FrameType::Continuation;
-  if (block && h.block_stream != 0) {
+  if (h.frame.type == FrameType::Data) {
+    read_data(in, h, size);
+  } else if (block && h.block_stream != 0) {
     h.headers.read(
         in.at, in.at + size, [&h](const Field& field) { h.fields->take(field); },
         [&in](const char* at, std::size_t bytes) { in.hide(at, bytes); });
@@ -269,6 +271,7 @@ void Http2Parser::skip_unseen(
   if (h.state == State::Lost || h.state == State::Done) return;
   if (h.state == State::Payload) {
     const auto inside = static_cast<std::uint32_t>(std::min<std::uint64_t>(h.left, size));
+    if (h.frame.type == FrameType::Data) miss_data(h, side, offset, inside, out);
     h.holes = true;
     h.prefix = 0;
     h.left -= inside;

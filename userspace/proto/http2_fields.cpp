@@ -1,5 +1,6 @@
 #include "proto/http2_fields.h"
 
+#include "proto/content_headers.h"
 #include "proto/trace_context.h"
 
 #include <algorithm>
@@ -122,8 +123,14 @@ void Fields::take(const Field& field) {
         status_ = static_cast<std::uint16_t>(std::max(0, number(value, 3)));
       break;
     case Name::ContentType:
-      if (!content_seen_) grpc_content_ = is_grpc(value);
+      if (!content_seen_) {
+        grpc_content_ = is_grpc(value);
+        stream_ = stream_kind(value);
+      }
       content_seen_ = true;
+      break;
+    case Name::ContentEncoding:
+      encoded_ = value != "identity";
       break;
     case Name::GrpcStatus: {
       if (grpc_status_seen_) break;
@@ -153,6 +160,11 @@ Grpc Fields::grpc() const {
   if (content_seen_) return grpc_content_ ? Grpc::Yes : Grpc::No;
   const bool post = method_.empty() || method_.view() == "POST";  // as every call is
   return holes_ && post ? Grpc::Unknown : Grpc::No;
+}
+
+const LlmApi* Fields::llm() const {
+  const bool asks = method_.view() == "POST" && grpc() == Grpc::No;
+  return asks ? llm_api(path_.classified()) : nullptr;
 }
 
 RequestHead Fields::request_head() const {

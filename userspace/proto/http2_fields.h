@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proto/http2_hpack.h"
+#include "proto/llm_api.h"
 #include "proto/parser.h"
 #include "proto/route.h"
 
@@ -24,6 +25,11 @@ class Fields {
 
   // By the content-type alone.
   [[nodiscard]] Grpc grpc() const;
+  // Of a request's path; null: none. After request_head() only.
+  [[nodiscard]] const LlmApi* llm() const;
+  // Of a response: what its body is, unless it is encoded.
+  [[nodiscard]] StreamKind stream() const { return stream_; }
+  [[nodiscard]] bool encoded() const { return encoded_; }
   // Of a response, 0: none, or not known. Below 200 another one follows.
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] bool has_grpc_status() const { return grpc_status_seen_; }
@@ -40,6 +46,8 @@ class Fields {
   StatusText word_;
   ResponseHead::Verdict verdict_ = ResponseHead::Verdict::Unknown;
   std::uint16_t status_ = 0;
+  StreamKind stream_ = StreamKind::None;
+  bool encoded_ = false;
   bool path_seen_ = false;
   bool grpc_content_ = false;
   bool content_seen_ = false;

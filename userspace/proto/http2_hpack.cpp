@@ -17,9 +17,13 @@ struct NamedRow {
   Name name;
 };
 constexpr NamedRow kNames[] = {
-    {":method", Name::Method},         {":path", Name::Path},
-    {":status", Name::Status},         {"content-type", Name::ContentType},
-    {"grpc-status", Name::GrpcStatus}, {"traceparent", Name::TraceParent},
+    {":method", Name::Method},
+    {":path", Name::Path},
+    {":status", Name::Status},
+    {"content-type", Name::ContentType},
+    {"content-encoding", Name::ContentEncoding},
+    {"grpc-status", Name::GrpcStatus},
+    {"traceparent", Name::TraceParent},
     {"x-request-id", Name::RequestId},
 };
 
@@ -45,6 +49,7 @@ constexpr std::array<StaticRow, kStaticEntries + 1> make_static() {
   std::size_t at = 8;
   for (const std::string_view status : kStatuses)
     rows[at++] = {Name::Status, status};
+  rows[26] = {Name::ContentEncoding, ""};
   rows[31] = {Name::ContentType, ""};
   return rows;
 }

@@ -32,6 +32,7 @@ enum class Name : std::uint8_t {
   Path,
   Status,
   ContentType,
+  ContentEncoding,
   GrpcStatus,
   TraceParent,
   RequestId,

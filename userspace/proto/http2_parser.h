@@ -2,11 +2,14 @@
 // implement it. http2.cpp goes through bytes, http2_streams.cpp says what they are to a stream.
 #pragma once
 
+#include "proto/event_reader.h"
+#include "proto/grpc_messages.h"
 #include "proto/http2_fields.h"
 #include "proto/http2_frame.h"
 #include "proto/http2_hpack.h"
 #include "proto/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -58,6 +61,7 @@ struct Half {
   FrameHeader frame;
   std::uint64_t frame_begin = 0;   // stream offset; what was told so far is of bytes before it
   std::uint64_t block_begin = 0;   // of the HEADERS frame of the block that is being read
+  std::uint64_t data_told = 0;     // events within a DATA frame were told up to here
   std::uint32_t left = 0;          // bytes of the payload
   std::uint32_t padding = 0;       // of what is left
   std::uint32_t block_stream = 0;  // 0: no block is being read
@@ -73,7 +77,7 @@ struct Half {
 
   // Where what was not told yet begins.
   [[nodiscard]] std::uint64_t untold() const {
-    return block_stream != 0 ? block_begin : frame_begin;
+    return block_stream != 0 ? block_begin : std::max(frame_begin, data_told);
   }
   std::array<char, kFrameHeaderBytes> start{};  // of a frame's header, or of a short payload
 };
@@ -84,7 +88,11 @@ struct OpenStream {
   std::uint64_t response_bytes = 0;
   // Each side's losses when a frame of it was seen last: since then it may have ended unseen.
   std::array<std::uint32_t, 2> seen_at{};
+  std::array<GrpcMessages, 2> messages{};                 // of a call, by side
+  std::array<std::unique_ptr<EventReader>, 2> readers{};  // of bodies that somebody reads, by side
+  const LlmApi* llm = nullptr;                            // that it asks; null: none
   Grpc grpc = Grpc::No;
+  bool body_known = false;  // what the response's is made of
   bool request_ended = false;
   bool response_begun = false;
   bool response_ended = false;
@@ -146,6 +154,18 @@ class Http2Parser final : public Parser {
                     Failure failure,
                     ParseOutput& out);
   void close_if_ended(std::uint32_t id, const OpenStream& s);
+  // Bodies that somebody reads (http2_bodies.cpp).
+  void read_data(Input& in, Half& h, std::size_t size);
+  void read_content_of(Input& in, OpenStream& s, std::uint32_t id, std::size_t size);
+  void miss_data(Half& h, Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out);
+  static void miss_all(
+      OpenStream& s, std::uint32_t id, Side side, std::uint64_t offset, ParseOutput& out);
+  static void read_response_body(const Fields& fields,
+                                 OpenStream& s,
+                                 std::uint32_t id,
+                                 std::uint64_t offset,
+                                 ParseOutput& out);
+  static void end_content(OpenStream& s, Side side, std::uint64_t offset, ParseOutput& out);
   [[nodiscard]] bool may_have_ended(const OpenStream& s, Side side) const;
 
   std::array<Half, 2> halves_{Half(Side::Request), Half(Side::Response)};

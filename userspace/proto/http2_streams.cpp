@@ -102,6 +102,10 @@ void Http2Parser::end_block(Half& h, Side side, std::uint64_t end, bool lost, Pa
     } else if (h.block_opens) {
       s->grpc = h.fields->grpc();
       out.tell(Message::Kind::RequestHead, side, end, id).request = h.fields->request_head();
+      s->llm = h.fields->llm();
+      if (s->llm != nullptr && !h.block_ends) {
+        s->readers[0] = std::make_unique<EventReader>(side, id, StreamKind::None, s->llm);
+      }
     }
     if (h.block_ends && !lost) end_side(id, side, end, out);
   } else if (s == nullptr && side == Side::Response && h.block_ends && !lost) {
@@ -125,11 +129,15 @@ void Http2Parser::on_response_block(Half& h, OpenStream& s, std::uint64_t end, P
       out.tell(Message::Kind::ResponseHead, Side::Response, end, h.block_stream).response;
   head = fields.response_head(s.grpc);
   if (trailers && s.grpc == Grpc::Unknown) head.status = 200;  // as all calls that have trailers
+  if (!trailers && !h.block_ends) read_response_body(fields, s, h.block_stream, end, out);
 }
 
 void Http2Parser::on_data_begin(Half& h, Side side, ParseOutput& out) {
-  count_frame(h, side);
   OpenStream* s = stream(h.frame.stream);
+  if (s != nullptr && may_have_ended(*s, side)) {
+    miss_all(*s, h.frame.stream, side, h.frame_begin, out);
+  }
+  count_frame(h, side);
   if (s == nullptr || side == Side::Request || s->response_ended) return;
   begin_response(h.frame.stream, *s, h.frame_begin, out);  // whose HEADERS were not seen
 }
@@ -200,8 +208,10 @@ void Http2Parser::end_request(std::uint32_t id,
                               ParseOutput& out) {
   if (s.request_ended) return;
   s.request_ended = true;
+  end_content(s, Side::Request, end, out);
   Message& message = out.tell(Message::Kind::RequestEnd, Side::Request, end, id);
   message.size = s.request_bytes;
+  message.messages = s.messages[0].count();
   message.end_rule = half(Side::Request).state == State::Done ? EndRule::Close : EndRule::Framing;
 }
 
@@ -214,6 +224,7 @@ void Http2Parser::end_response(std::uint32_t id,
   if (s.response_ended) return;
   s.response_ended = true;
   if (failure == Failure::None) begin_response(id, s, end, out);
+  end_content(s, Side::Response, end, out);
   Message& message = out.tell(Message::Kind::ResponseEnd, Side::Response, end, id);
   message.size = s.response_bytes;
   message.failure = failure;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "model/request.h"
+#include "model/stream.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +85,11 @@ struct Message {
     Switch,
     Abandoned,  // the stream will not be told of again: how its response ends was not seen
     Mistaken,   // these bytes cannot be this protocol: the first guess was wrong
+    // The response's body is a stream of events (`stream`), each of which that has data is told.
+    StreamBegin,
+    StreamEvent,  // offset: one past its last byte
+    StreamGap,    // bytes from `offset` on were not seen, and whatever events ended in them
+    GenAi,        // what a body says of a language model: ParseOutput::gen_ai[size]
   };
   // Not defaulted, so that value-initialisation does not clear 300 bytes of text that is empty.
   Message() {}  // NOLINT(modernize-use-equals-default)
@@ -91,6 +97,7 @@ struct Message {
   Kind kind = Kind::RequestBegin;
   Side side = Side::Request;
   EndRule end_rule = EndRule::None;
+  StreamKind stream = StreamKind::None;  // of StreamBegin; of what begins without, of its events
   std::uint64_t offset = 0;
   // 0 for protocols that answer in order: responses then belong to the oldest unanswered request.
   // Multiplexing protocols give their stream or correlation id, plus something if 0 is one.
@@ -98,6 +105,8 @@ struct Message {
   // With a stream_id, of RequestEnd and ResponseEnd: bytes of the message on the wire. Of Progress
   // always.
   std::uint64_t size = 0;
+  // Of RequestEnd: the messages that it has, of a protocol that has several (gRPC).
+  std::uint32_t messages = 0;
   // Of ResponseEnd with a stream_id: the stream was given up before it was complete, and by whom.
   Failure failure = Failure::None;
   const ParserSpec* next = nullptr;  // of Switch; null: nobody can read what follows
@@ -117,6 +126,7 @@ class RoutePatterns;
 struct ParseOutput {
   std::vector<Message> messages;
   std::vector<SecretSpan> secrets;  // filled only if want_secrets
+  std::vector<GenAi> gen_ai;        // that messages of that kind are about
   bool want_secrets = false;
   const RoutePatterns* routes = nullptr;  // of paths, that the user gave; null: none
   // One more boundary; what else there is to it is the caller's to fill in.
@@ -133,8 +143,12 @@ struct ParseOutput {
     secrets.clear();
     if (want_secrets && size > 0) secrets.push_back({0, size});
   }
-  void clear() {
+  void clear_messages() {
     messages.clear();
+    gen_ai.clear();
+  }
+  void clear() {
+    clear_messages();
     secrets.clear();
   }
 };

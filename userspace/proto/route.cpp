@@ -278,7 +278,7 @@ Route RouteBuilder::finish() {
   if (route_.view().starts_with('/')) {
     const Route* pattern = match_.route();
     source_ = pattern != nullptr ? RouteSource::Pattern : RouteSource::Classified;
-    if (pattern != nullptr) route_ = *pattern;
+    if (pattern != nullptr) return *pattern;
   }
   return route_;
 }

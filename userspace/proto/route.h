@@ -27,6 +27,8 @@ class RouteBuilder {
   void append(std::string_view piece);
   // The route of everything appended so far. Appending after this is not allowed.
   [[nodiscard]] Route finish();
+  // After finish(): what the rules make of it, whatever the user called it.
+  [[nodiscard]] std::string_view classified() const { return route_.view(); }
   // After finish(): by what it was made.
   [[nodiscard]] RouteSource source() const { return source_; }
 

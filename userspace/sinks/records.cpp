@@ -5,6 +5,7 @@
 #include "sinks/budget_json.h"
 #include "sinks/numbers.h"
 #include "sinks/slow_stacks_section.h"
+#include "sinks/streams_json.h"
 
 #include <nlohmann/json.hpp>
 
@@ -282,6 +283,7 @@ Json summary_record(const Report& total, std::size_t max_routes, const TailSpec&
   }
   json["routes"] = std::move(routes);
   json["routes_omitted"] = {{"routes", omitted}, {"count", omitted_requests}};
+  add_streams(json, total, max_routes);
   add_slow_stacks(json, total.slow_stacks, max_routes);
   return json;
 }

@@ -4,6 +4,7 @@
 #include "sinks/numbers.h"
 #include "sinks/sections.h"
 #include "sinks/slow_stacks_section.h"
+#include "sinks/streams_section.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,6 +17,7 @@ constexpr std::size_t kNarrowest = 60;
 constexpr std::size_t kFewestDistributionRows = 5;  // fewer say nothing
 constexpr std::size_t kMostDistributionRows = 10;
 constexpr std::size_t kMostSyscallRows = 5;
+constexpr std::size_t kMostStreamRows = 5;
 constexpr std::size_t kFewestCauseRows = 3;  // with what could not be attributed; fewer say nothing
 constexpr std::size_t kSomeCauseRows = 5;
 constexpr std::size_t kMostCauseRows = 8;
@@ -114,6 +116,7 @@ Lines first_sections(const Report& total,
 // From the failing system calls to what the kernel could not give.
 Lines last_sections(const Report& total, const RunInfo& run, const Page& page) {
   Lines foot;
+  append_apart(foot, streams_section(total, kMostStreamRows, page));
   append_apart(foot, syscalls_section(total, kMostSyscallRows, page));
   append_apart(foot, connections_section(total, page));
   append(foot, resources_section(total, page));

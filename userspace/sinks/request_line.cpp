@@ -248,6 +248,56 @@ void put_messages(fmt::memory_buffer& out, const MessageCounts& messages) {
   }
 }
 
+void put_known_word(fmt::memory_buffer& out, std::string_view key, std::string_view word) {
+  if (!word.empty()) put_word(out, key, word);
+}
+
+void put_gen_ai(fmt::memory_buffer& out, const Request& request) {
+  const GenAi& facts = request.stream->gen_ai;
+  if (facts.operation.empty()) return;
+  put_word(out, ",\"gen_ai.operation.name\":", facts.operation);
+  put_word(out, ",\"gen_ai.provider.name\":", facts.provider);
+  put_known_word(out, ",\"gen_ai.request.model\":", facts.request_model.view());
+  put_known_word(out, ",\"gen_ai.response.model\":", facts.response_model.view());
+  if (facts.input_known) {
+    put_number(out, ",\"gen_ai.usage.input_tokens\":", facts.input_tokens);
+  }
+  if (facts.output_known) {
+    put_number(out, ",\"gen_ai.usage.output_tokens\":", facts.output_tokens);
+  }
+  if (const Ns first = time_to_first_token(request); first != 0) {
+    put_number(out, ",\"time_to_first_token_ns\":", first);
+  }
+  if (const Ns each = time_per_output_token(request); each != 0) {
+    put_number(out, ",\"time_per_output_token_ns\":", each);
+  }
+}
+
+// An answer that came as a stream of events, and a language model's.
+void put_stream(fmt::memory_buffer& out, const Request& request) {
+  if (request.stream == nullptr) return;
+  const StreamTimes& times = request.stream->times;
+  if (times.kind != StreamKind::None) {
+    put_word(out, ",\"tailwhy.stream.kind\":", to_string(times.kind));
+    put_number(out, ",\"tailwhy.stream.events\":", times.events);
+    if (times.request_messages > 0) {
+      put_number(out, ",\"tailwhy.stream.request_messages\":", times.request_messages);
+    }
+    if (const Ns first = time_to_first_event(request); first != 0) {
+      put_number(out, ",\"time_to_first_event_ns\":", first);
+    }
+    put_stamp(out, ",\"first_event_ns\":", times.first_event);
+    put_stamp(out, ",\"last_event_ns\":", times.last_event);
+    if (!times.gaps.empty()) {
+      put_number(out, ",\"tailwhy.stream.gaps\":", times.gaps.count());
+      put_number(out, ",\"median_gap_ns\":", times.gaps.percentile(50));
+      put_number(out, ",\"longest_gap_ns\":", times.longest_gap);
+    }
+    if (!times.complete) put(out, ",\"tailwhy.stream.incomplete\":true");
+  }
+  put_gen_ai(out, request);
+}
+
 void put_trace(fmt::memory_buffer& out, const Request& request) {
   const TraceContext& trace = request.trace;
   if (trace.valid) {
@@ -292,6 +342,7 @@ void begin_request_line(fmt::memory_buffer& out,
   put_peer(out, request, peer_address);
   put_server_name(out, request);
   put_times(out, request);
+  put_stream(out, request);
   put_budget(out, request);
   put_meanwhile(out, request);
   put_number(out, ",\"tailwhy.request.bytes\":", request.request_bytes);

@@ -113,6 +113,7 @@ void Aggregator::on_request(const Request& request) {
   count_failure(counts, request);
   counts.request_bytes += request.request_bytes;
   counts.response_bytes += request.response_bytes;
+  if (request.stream != nullptr) streams_.add(request);
   if (run_.join(request)) return;
   end_run();
   if (RequestRun::can_begin(request)) {
@@ -151,6 +152,7 @@ void Aggregator::on_connection_closed(const ConnectionEnd& end) {
 void Aggregator::rename_routes(const RouteTable::Rename& route_of) {
   end_run();
   routes_.rename(route_of);
+  streams_.rename(route_of);
 }
 
 Report Aggregator::take_interval(Moment now) {
@@ -178,7 +180,11 @@ Report Aggregator::take_interval(Moment now) {
 
 Report Aggregator::total(Routes routes) const {
   Report report = total_;
-  if (routes == Routes::Include) report.routes = routes_.total();
+  if (routes == Routes::Include) {
+    report.routes = routes_.total();
+    report.streams = streams_.streams();
+    report.gen_ai = streams_.gen_ai();
+  }
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include "stats/budget_tally.h"
 #include "stats/request_run.h"
 #include "stats/route_table.h"
+#include "stats/stream_table.h"
 
 #include <cstdint>
 
@@ -71,6 +72,7 @@ class Aggregator {
   Report interval_;
   Report total_;
   RouteTable routes_;
+  StreamTable streams_;
   BudgetTally budgets_;
   RequestRun run_;  // in no row yet
 };

@@ -17,8 +17,8 @@ bool counted_alike(const Request& a, const Request& b) {
 }  // namespace
 
 bool RequestRun::can_begin(const Request& request) {
-  return request.pipeline_depth > 1 && request.downstream_calls == 0 && request.failed_calls == 0 &&
-         request.budget.of(Part::Other) == 0;
+  return request.pipeline_depth > 1 && request.stream == nullptr && request.downstream_calls == 0 &&
+         request.failed_calls == 0 && request.budget.of(Part::Other) == 0;
 }
 
 void RequestRun::begin(const Request& request) {

@@ -45,6 +45,33 @@ def calls_of_a_server(t):
 
 
 @case()
+def messages_of_streams(t):
+    """a call with several messages either way is a stream: their number, and that of the gaps"""
+    server = grpc_server(t)
+    with t.trace(server.pid) as trace:
+        t.run([sys.executable, t.asset("grpc_client.py"), server.address, 3])
+    wanted = {"ServerStream": (50, 1, 49), "ClientStream": (1, 50, None), "Bidi": (50, 50, 49)}
+    found = 0
+    for record in trace.requests():
+        name = record["rpc.method"].rsplit("/", 1)[1]
+        if name not in wanted:
+            check(not any("stream" in field for field in record), f"{name} was taken for a stream")
+            continue
+        found += 1
+        equal(f"messages and gaps of {name}", wanted[name],
+              (record["tailwhy.stream.events"], record["tailwhy.stream.request_messages"],
+               record.get("tailwhy.stream.gaps")))
+        equal(f"kind of {name}", "grpc", record["tailwhy.stream.kind"])
+        check("tailwhy.stream.incomplete" not in record, f"{name} is incomplete")
+        check(record["write_first_ns"] <= record["first_event_ns"] <= record["last_event_ns"]
+              <= record["write_last_ns"], f"{name}: events lie outside of the answer")
+    equal("streams", 9, found)
+    rows = {row["rpc.method"].rsplit("/", 1)[1]: row for row in trace.summary["streams"]}
+    equal("rows", {name: (3, 3 * events) for name, (events, _, _) in wanted.items()},
+          {name: (row["count"], row["events"]) for name, row in rows.items()})
+
+
+@case()
 def calls_of_a_client(t):
     """the same, seen from the client's side"""
     server = grpc_server(t)

@@ -157,8 +157,29 @@ def drop_errno(trace):
     del trace.summary["syscall_errors"][-1]
 
 
+def late_event(trace):
+    """The first event of one answer came 2 ms later than it did."""
+    _some(trace)["first_event_ns"] += 2_000_000
+
+
+def count_ping(trace):
+    """A comment was taken for an event."""
+    _some(trace)["tailwhy.stream.events"] += 1
+
+
+def widen_gaps(trace):
+    """All events were 1 ms further apart."""
+    for request in trace.of_kind("request"):
+        request["median_gap_ns"] += 1_000_000
+
+
+def miscount_tokens(trace):
+    _some(trace)["gen_ai.usage.output_tokens"] -= 1
+
+
 FALSIFICATIONS = {function.__name__: function for function in (
     drop_request, invent_request, change_status, change_response_bytes, change_request_bytes,
     change_route, add_loss, break_sum, drop_from_log, late_end, early_end, late_start,
     lengthen_part, rename_part, forget_part, drop_budget, miscount_calls,
-    miscount_failed, invent_retransmits, miscount_errno, drop_errno)}
+    miscount_failed, invent_retransmits, miscount_errno, drop_errno, late_event, count_ping, widen_gaps,
+    miscount_tokens)}

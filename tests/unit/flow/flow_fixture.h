@@ -42,6 +42,8 @@ class Flow : public EventHandler, public FlowListener {
     requests.back().peer = nullptr;  // lives only as long as the call
     requests.back().local = nullptr;
     requests.back().downstream_peer = nullptr;
+    requests.back().stream = nullptr;
+    streams.push_back(request.stream == nullptr ? StreamFacts{} : *request.stream);
     downstream.push_back(request.downstream_peer == nullptr ? ""
                                                             : to_string(*request.downstream_peer));
     switch (request.outcome) {
@@ -70,6 +72,7 @@ class Flow : public EventHandler, public FlowListener {
 
   std::vector<Request> requests;
   std::vector<std::string> downstream;  // peer of the longest call that each request waited for
+  std::vector<StreamFacts> streams;     // of each request; of no kind: it has none
   std::vector<ConnStart> starts;
   std::vector<ConnEnd> ends;
   std::vector<int> errors;

@@ -1,6 +1,7 @@
 // The seeds of the fuzz target are the golden conversations. To write them again:
 //   TW_CORPUS_DIR=tests/fuzz/corpus/http1 tw_test_proto '[corpus]'
 #include "http1_goldens.h"
+#include "stream_goldens.h"
 
 #include <catch2/catch.hpp>
 
@@ -56,6 +57,8 @@ TEST_CASE("http1: write the fuzz corpus", "[.][corpus]") {
   };
   for (const Golden& golden : goldens())
     write(golden.name, calls_of(golden));
+  for (const Golden& golden : stream_goldens())
+    write("stream " + golden.name, calls_of(golden));
   for (const Golden& golden : partial()) {
     std::vector<Call> calls = calls_of(golden);
     calls.push_back({Call::Kind::Skip, Side::Response, "d\r\n0\r\n\r\n", 104});

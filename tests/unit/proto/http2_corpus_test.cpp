@@ -1,6 +1,7 @@
 // The seeds of the fuzz target are the golden conversations. To write them again:
 //   TW_CORPUS_DIR=tests/fuzz/corpus/http2 tw_test_proto '[http2-corpus]'
 #include "fuzz/parser_script.h"
+#include "http2_bodies.h"
 #include "http2_goldens.h"
 
 #include <catch2/catch.hpp>
@@ -19,7 +20,10 @@ TEST_CASE("http2: write the fuzz corpus", "[.][http2-corpus]") {
         name.begin(), name.end(), [](char c) { return c == ' ' || c == ','; }, '_');
     std::ofstream(std::string(directory) + "/" + name, std::ios::binary) << write_script(calls);
   };
-  for (const Http2Golden& golden : http2_goldens()) {
+  std::vector<Http2Golden> all = http2_goldens();
+  all.push_back({"messages of calls", calls(), {}});
+  all.push_back({"streams of events", events(), {}});
+  for (const Http2Golden& golden : all) {
     std::vector<Call> calls;
     for (const auto& [side, bytes] : golden.turns)
       calls.push_back({Call::Kind::Feed, side, bytes, 0});

@@ -13,8 +13,8 @@ struct Http2Golden {
 
 /// Offsets depend on how nghttp2 codes a header block; tests that want them compute them.
 inline std::string without_offset(const std::string& line) {
-  for (const std::string_view kind :
-       {"request begin ", "request end ", "response begin ", "response end ", "abandoned "}) {
+  for (const std::string_view kind : {"request begin ", "request end ", "response begin ",
+                                      "response end ", "abandoned ", "event end "}) {
     if (!line.starts_with(kind)) continue;
     const std::size_t end = std::min(line.find(' ', kind.size()), line.size());
     return line.substr(0, kind.size() - 1) + line.substr(end);
@@ -127,6 +127,7 @@ inline std::vector<Http2Golden> http2_goldens() {
          "request end framing stream 1" + size_of(ask + message),
          "response begin stream 1",
          "response head 0 unknown stream 1",
+         "event end stream 1",
          "response head OK stream 1",
          "response end framing stream 1" + size_of(head + reply + trailers),
          "request begin stream 3",

@@ -41,6 +41,8 @@ std::string describe(const Field& field) {
       return "status " + std::string(field.value);
     case Name::ContentType:
       return "type " + std::string(field.value);
+    case Name::ContentEncoding:
+      return "encoding " + std::string(field.value);
     case Name::GrpcStatus:
       return "grpc " + std::string(field.value);
     case Name::TraceParent:
@@ -57,6 +59,7 @@ std::string described(const std::pair<std::string, std::string>& field) {
   if (name == ":path") return "path " + value.substr(0, value.find_first_of("?#;"));
   if (name == ":status") return "status " + value;
   if (name == "content-type") return "type " + value;
+  if (name == "content-encoding") return "encoding " + value;
   if (name == "grpc-status") return "grpc " + value;
   if (name == "traceparent") return "trace " + value;
   if (name == "x-request-id") return "id " + value;
@@ -133,7 +136,7 @@ TEST_CASE("hpack: the examples of RFC 7541, appendix C", "[proto][http2]") {
     CHECK(read(reader, from_hex("88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff "
                                 "c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 dfdf cd5b 3960 d5af "
                                 "2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 "
-                                "07")) == Lines{"status 200", "-", "-", "-", "-", "-"});
+                                "07")) == Lines{"status 200", "-", "-", "-", "encoding gzip", "-"});
   }
 }
 

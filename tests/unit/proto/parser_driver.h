@@ -35,6 +35,15 @@ inline std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+inline std::string describe(const GenAi& g) {
+  std::string text = fmt::format("{} {}", g.operation, g.provider);
+  if (!g.request_model.empty()) text += fmt::format(" asked {}", g.request_model.view());
+  if (!g.response_model.empty()) text += fmt::format(" model {}", g.response_model.view());
+  if (g.input_known) text += fmt::format(" in {}", g.input_tokens);
+  if (g.output_known) text += fmt::format(" out {}", g.output_tokens);
+  return text;
+}
+
 inline std::string describe(const Message& m) {
   using Kind = Message::Kind;
   const std::string stream = m.stream_id == 0 ? "" : fmt::format(" stream {}", m.stream_id);
@@ -56,7 +65,8 @@ inline std::string describe(const Message& m) {
       return text + stream;
     }
     case Kind::RequestEnd:
-      return fmt::format("request end {} {}{}{}", m.offset, to_string(m.end_rule), stream, size);
+      return fmt::format("request end {} {}{}{}{}", m.offset, to_string(m.end_rule), stream, size,
+                         m.messages > 1 ? fmt::format(" messages {}", m.messages) : "");
     case Kind::ResponseBegin:
       return fmt::format("response begin {}{}", m.offset, stream);
     case Kind::ResponseHead: {
@@ -93,6 +103,14 @@ inline std::string describe(const Message& m) {
                          m.offset, m.request.carries_messages ? " of messages" : "", stream);
     case Kind::Abandoned:
       return fmt::format("abandoned {}{}", m.offset, stream);
+    case Kind::StreamBegin:
+      return fmt::format("stream of {}{}", to_string(m.stream), stream);
+    case Kind::StreamEvent:
+      return fmt::format("event end {}{}", m.offset, stream);
+    case Kind::StreamGap:
+      return fmt::format("stream gap {}{}", m.offset, stream);
+    case Kind::GenAi:
+      return fmt::format("{} says{}", m.side == Side::Request ? "request" : "response", stream);
     case Kind::Mistaken:
       return fmt::format("{} mistaken {}", m.side == Side::Request ? "request" : "response",
                          m.offset);
@@ -155,7 +173,9 @@ class ParserDriver {
   void collect(Side side, std::string_view bytes, std::uint64_t size) {
     offsets_[side == Side::Response] += size;
     for (const Message& m : out_.messages)
-      log_.push_back(describe(m));
+      log_.push_back(m.kind == Message::Kind::GenAi
+                         ? describe(m) + ": " + describe(out_.gen_ai.at(m.size))
+                         : describe(m));
     std::string copy(bytes);
     for (const SecretSpan& s : out_.secrets) {
       if (s.size == 0 || s.size > copy.size() || s.offset > copy.size() - s.size) {

@@ -295,6 +295,22 @@ TEST_CASE("request line: one short, valid, harmless line whatever the names are"
     request.at.acked = ~Ns{0};
     request.downstream_peer = &socket;
     request.downstream_protocol = "unknown";
+    StreamFacts facts;
+    facts.times = {.kind = StreamKind::Messages,
+                   .complete = false,
+                   .events = ~0ULL,
+                   .request_messages = ~0ULL,
+                   .first_event = ~0ULL,
+                   .last_event = ~0ULL,
+                   .longest_gap = ~0ULL,
+                   .gaps = {}};
+    facts.times.gaps.record(~0ULL);
+    facts.gen_ai.operation = "text_completion";
+    facts.gen_ai.provider = "llama.cpp";
+    facts.gen_ai.request_model = facts.gen_ai.response_model = ModelName(std::string(96, 'm'));
+    facts.gen_ai.input_tokens = facts.gen_ai.output_tokens = ~0ULL;
+    facts.gen_ai.input_known = facts.gen_ai.output_known = true;
+    request.stream = &facts;
     const std::string line = line_of(request);
     CHECK(line.size() <= 6 * 1024);
     CHECK(line.find('\n') == line.size() - 1);
