@@ -100,6 +100,7 @@ void Conn::admit_mistake() {
 
 void Conn::apply(ParseOutput& out) {
   if (out.messages.empty()) return;
+  if (holding_ && hold_back(out)) return;
   const bool followed = assembler_.apply(out, stream(Side::Request), stream(Side::Response));
   bool tunnel = false;
   bool mistaken = false;
@@ -266,13 +267,18 @@ void Conn::release_held(ParseOutput& out) {
 bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out) {
   Stream& s = stream(side);
   const TlsWire::Carried* carried = nullptr;  // by the wire; else this call moved the bytes itself
+  bool later = false;                         // by a call that is still to come
   if (tls_ != nullptr) {
     if (begin != s.next()) tls_->lose_place();
-    carried = &tls_->carry(static_cast<tw_dir>(data->dir), data->len_bytes);
+    later = tls_->sent_later(data);
+    if (!later) carried = &tls_->carry(static_cast<tw_dir>(data->dir), data->len_bytes);
+    holding_ = holding_ || later;
   }
   const auto add_call = [&](std::uint64_t from, std::uint64_t to) {
     Call& call = s.add_call();
-    if (carried != nullptr) {
+    if (later) {
+      call = tls_->newest(TW_DIR_OUT);
+    } else if (carried != nullptr) {
       call = carried->last;
     } else {
       call.at_ns = data->hdr.ts_ns;
@@ -305,6 +311,11 @@ bool Conn::begin_call(Side side, std::uint64_t begin, const DataView& data, Pars
     on_turn(side, begin, data.payload, out);
   }
   const std::uint64_t end = begin - data->piece_off_bytes + data->len_bytes;
+  if (later) {
+    hold(begin, end);
+    untouched_ = false;
+    return true;
+  }
   if (carried != nullptr) {
     Call& first = s.add_call();
     first = carried->first;
@@ -374,7 +385,9 @@ void Conn::on_data(const DataView& data, ParseOutput& out) {
   const bool next = assembler_.pending() == 0 || (unknown && assembler_.answering());
   const bool begins = first_piece && out_dir == asks && next;
   if (first_piece && !plain) ledger_.on_call(work_, data->tid, data->hdr.ts_ns, begins);
+  holding_ = plain && out_dir && !first_piece && later_ != nullptr && !later_->unsent.empty();
   wire ? take_wire(data, out) : take(data, out);
+  holding_ = false;
   if (unknown && !asks && begins && !wire) Ledger::on_next_request(work_);
   const bool unknown_reply = unknown && asks && !out_dir && !wire && assembler_.answering();
   if (unknown_reply) {
@@ -398,6 +411,7 @@ void Conn::take(const DataView& data, ParseOutput& out) {
   const Side side = side_of(static_cast<tw_dir>(data->dir));
   Stream& s = stream(side);
   const std::uint64_t at = tls_ != nullptr ? tls_->offset_of(data, s) : data.payload_offset();
+  if (protocol_ == nullptr && data->dir == TW_DIR_IN) tell_all(out);
   if (cut_by_attach(side, data.payload)) {
     out.hide_all(data.payload.size());
     s.set_next(at + data.payload.size() + data.missing_bytes());
@@ -462,6 +476,7 @@ Failure Conn::close_failure(const tw_ev_conn_close& close) const {
 
 void Conn::on_close(const tw_ev_conn_close& close, ParseOutput& out) {
   out.clear();
+  tell_all(out);
   release_held(out);
   if (parser_ != nullptr && (close.flags & (TW_CLOSE_RST_IN | TW_CLOSE_TIMEOUT)) == 0) {
     parser_->finish(Side::Response, stream(Side::Response).next(), out);

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -89,6 +90,11 @@ class Conn {
   void begin_tls(const DataView& data, ParseOutput& out);
   void take_wire(const DataView& data, ParseOutput& out);
   void end_tls();
+  void hold(std::uint64_t begin, std::uint64_t end);
+  bool hold_back(ParseOutput& out);
+  void on_sent(ParseOutput& out);
+  void tell_sent(ParseOutput& out);
+  void tell_all(ParseOutput& out);
   void feed(Side side, std::uint64_t offset, std::span<const std::byte> bytes, ParseOutput& out);
   Stream& stream(Side side) { return streams_[static_cast<std::size_t>(side)]; }
   bool begin_call(Side side, std::uint64_t begin, const DataView& data, ParseOutput& out);
@@ -134,6 +140,23 @@ class Conn {
   // Set while a TLS library tells the plaintext: the streams are those of that.
   std::unique_ptr<TlsWire> tls_;
   bool tls_ended_ = false;  // it was thought to, and did not
+  // Plaintext that a library took and that is on no wire yet, and what the parser said of it.
+  struct Unsent {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t wire_from = 0;  // where its ciphertext begins at the earliest
+    std::uint64_t wire_size = 0;  // and what it has at least
+    bool begun = false;
+  };
+  static constexpr std::size_t kMostUnsent = 64;
+  static constexpr std::size_t kMostUntold = 1024;
+  struct SentLater {
+    std::deque<Unsent> unsent;
+    std::deque<Message> untold;
+    std::deque<GenAi> gen_ai;  // that these messages are about
+  };
+  std::unique_ptr<SentLater> later_;  // where the program moves the ciphertext itself
+  bool holding_ = false;              // what the parser says belongs to later_
   // Of each side: bytes from here on are not parsed and not counted as such yet.
   std::array<std::optional<std::uint64_t>, 2> lost_from_;
 };

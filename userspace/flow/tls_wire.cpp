@@ -12,6 +12,7 @@ TlsWire::TlsWire(Role role, const Stream& in, const Stream& out)
   dir(TW_DIR_OUT).stream = out;
   for (Direction& direction : dirs_)
     direction.carried = direction.turn_begin = direction.stream.next();
+  if (dir(asks_).stream.next() > 0) hello_.lose();  // it has been, if it was
 }
 
 bool TlsWire::on_call(const DataView& data, const Account& account, ParseOutput& out) {

@@ -39,6 +39,12 @@ class TlsWire {
   /// The library gave or took `size` bytes of plaintext, in the call that has just returned. Valid
   /// until the next.
   const Carried& carry(tw_dir direction, std::uint64_t size);
+  /// The ciphertext of what the library has just taken was not sent yet.
+  [[nodiscard]] bool sent_later(const DataView& data) const {
+    const Direction& out = dirs_[TW_DIR_OUT];
+    return data->dir == TW_DIR_OUT &&
+           ((data->flags & TW_DATA_TLS) == 0 || out.carried >= out.stream.next());
+  }
   /// Plaintext was not seen: what comes next is of the newest calls.
   void lose_place();
 
@@ -46,6 +52,20 @@ class TlsWire {
   /// counts from 0 again if it had forgotten the connection.
   std::uint64_t offset_of(const DataView& data, Stream& stream);
 
+  /// The last call of a direction.
+  [[nodiscard]] const Call& newest(tw_dir direction) const {
+    return dirs_[static_cast<std::size_t>(direction)].stream.current();
+  }
+  /// The call that sent the byte of the wire.
+  [[nodiscard]] const Call& sent_by(std::uint64_t offset) const {
+    return dirs_[TW_DIR_OUT].stream.call_of(offset);
+  }
+  /// Plaintext was on the wire up to there.
+  void set_carried(std::uint64_t offset) {
+    dirs_[TW_DIR_OUT].carried = offset;
+    dirs_[TW_DIR_OUT].told = true;
+    turns_ = 0;
+  }
   [[nodiscard]] std::uint64_t next(tw_dir direction) const {
     return dirs_[static_cast<std::size_t>(direction)].stream.next();
   }

@@ -113,7 +113,11 @@ enum tw_data_flags {
 	 * its call returns, with offsets of their own. The first record of a side has offset 0.
 	 */
 	TW_DATA_PLAIN = 1 << 6,
-	TW_DATA_TLS = 1 << 7, /* the socket's bytes, moved in a call of a TLS library */
+	/*
+	 * The socket's bytes: they are those of a TLS library's session. Of plaintext: the library
+	 * moves the socket's bytes itself, so those of this call were told before it.
+	 */
+	TW_DATA_TLS = 1 << 7,
 };
 
 struct tw_ev_data {

@@ -11,7 +11,9 @@ using namespace tailwhy::test;
 
 namespace {
 
-constexpr CallOptions kPlain{.flags = TW_DATA_PLAIN};
+constexpr CallOptions kPlain{.flags = TW_DATA_PLAIN | TW_DATA_TLS};
+// of a program that moves the ciphertext itself
+constexpr CallOptions kOutside{.flags = TW_DATA_PLAIN};
 
 std::string sealed(std::size_t plaintext, char type = 23) {
   const std::size_t size = plaintext + 17;
@@ -232,4 +234,88 @@ TEST_CASE("tls: the server's calls to others are told in plaintext too", "[flow]
   CHECK(flow.requests[0].protocol == "http");
   CHECK(flow.requests[0].status == 200);
   CHECK(flow.requests[0].at.write_last == 600);
+}
+
+TEST_CASE("tls: where the program sends the ciphertext, an answer ends with the call after",
+          "[flow][tls]") {
+  Flow flow;
+  EventBuilder b = opened();
+  const std::string long_ok =
+      "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x');
+  for (Ns at = 1000; at <= 3000; at += 1000) {
+    b.in(1, at + 100, sealed(kGet.size()), wire(at))
+        .in(1, at + 110, kGet, kOutside)
+        .out(1, at + 300, long_ok, kOutside)
+        .out(1, at + 400, sealed(long_ok.size()).substr(0, 500), wire())
+        .out(1, at + 600, sealed(long_ok.size()).substr(500), wire());
+  }
+  b.close(1, 9000);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 3);
+  for (const Request& got : flow.requests) {
+    const Ns at = got.number * 1000;
+    CHECK(got.status == 200);
+    CHECK_FALSE(got.incomplete);
+    CHECK(got.at.arrived == at);
+    CHECK(got.at.read_last == at + 100);
+    CHECK(got.at.write_first == at + 400);
+    CHECK(got.at.write_last == at + 600);
+  }
+  CHECK(flow.in_flight() == 0);
+}
+
+TEST_CASE("tls: several answers that one call sends, and one that is never sent", "[flow][tls]") {
+  Flow flow;
+  EventBuilder b = opened();
+  b.in(1, 1000, sealed(2 * kGet.size()), wire(900))
+      .in(1, 1010, std::string(kGet) + std::string(kGet), kOutside)
+      .out(1, 1100, kOk, kOutside)
+      .out(1, 1200, kOk, kOutside)
+      .out(1, 1300, sealed(kOk.size()) + sealed(kOk.size()), wire())
+      .in(1, 2000, sealed(kGet.size()), wire(1900))
+      .in(1, 2010, kGet, kOutside)
+      .out(1, 2100, kOk, kOutside);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 2);
+  for (const Request& got : flow.requests)
+    CHECK(got.at.write_last == 1300);
+  CHECK(flow.in_flight() == 1);
+}
+
+TEST_CASE("tls: a client that sends its ciphertext itself has the times of its sends",
+          "[flow][tls]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_CLIENT)
+      .out(1, 100, sealed(200, 22), wire())
+      .in(1, 200, sealed(900, 22), wire(190))
+      .out(1, 400, kGet, kOutside)
+      .out(1, 500, sealed(36) + sealed(kGet.size()), wire())
+      .in(1, 600, sealed(kOk.size()), wire(590))
+      .in(1, 610, kOk, kOutside);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 1);
+  CHECK(flow.requests[0].at.read_first == 500);
+  CHECK(flow.requests[0].at.write_last == 600);
+}
+
+TEST_CASE("tls: joined after its first bytes, the handshake is unknown and no part of a request",
+          "[flow][tls]") {
+  Flow flow;
+  EventBuilder b;
+  b.open(1, TW_ROLE_SERVER)
+      .in(1, 100, sealed(200, 22), {.arrived_ns = 90})
+      .out(1, 200, sealed(900, 22), wire())
+      .in(1, 300, sealed(36), wire(290))
+      .in(1, 1000, sealed(kGet.size()), wire(900))
+      .in(1, 1010, kGet, kOutside)
+      .out(1, 1100, kOk, kOutside)
+      .out(1, 1200, sealed(kOk.size()), wire());
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 2);
+  CHECK(flow.requests[0].protocol == "unknown");
+  CHECK(flow.requests[1].protocol == "http");
+  CHECK(flow.requests[1].at.arrived == 900);
+  CHECK(flow.requests[1].at.read_first == 1000);
+  CHECK(flow.requests[1].at.write_first == 1200);
 }
