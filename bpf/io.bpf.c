@@ -102,6 +102,8 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	if (ret <= 0) {
 		if (task)
 			task->mmsg_index = 0;
+		if (cfg.want_tls)
+			tw_tls_at_failed_call(current);
 		if (ret < 0)
 			on_io_error(sk, conn, task, TW_DIR_OUT, ret);
 		return 0;
@@ -219,6 +221,8 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 	if (ret <= 0) {
 		if (task)
 			task->mmsg_index = 0;
+		if (cfg.want_tls)
+			tw_tls_at_failed_call(current);
 		if (ret < 0)
 			on_io_error(sk, conn, task, TW_DIR_IN, ret);
 		else if (conn->family == TW_AF_UNIX && !(flags & MSG_PEEK))

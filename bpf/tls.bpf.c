@@ -4,8 +4,12 @@
  * is which connection's. Nothing here is attached, or runs, unless the user asked for plaintext.
  *
  * A session is joined to a connection by the socket calls that its thread makes within the library's
- * own calls: no other evidence is as good, and a wrong join is worse than none. Once joined it stays
- * so, because a library also answers from what it has read before.
+ * own calls. Once joined it stays so, because a library also answers from what it has read before.
+ *
+ * A program may move the ciphertext itself (memory BIOs: node, asyncio). Such a session's calls never
+ * try a socket. It is joined by what its thread read right before a call, with no other socket call
+ * in between: to a connection whose very first bytes those were, or to one that this was so of twice
+ * in a row. A wrong join is worse than none.
  */
 #include "lib/tls.bpf.h"
 #include "lib/capture.bpf.h"
@@ -23,11 +27,13 @@ struct tls_session {
 
 /* The connection of a session. */
 struct tls_tie {
-	__u64 conn_id;
+	__u64 conn_id; /* 0: not known yet */
+	__u64 candidate; /* what was read before its last call was this one's; 0: conn_id's */
 	__u64 bytes[2]; /* of plaintext so far, by enum tw_dir */
 	struct tw_turn turn;
 	__u8 role; /* enum tw_role */
-	__u8 _pad[3];
+	__u8 outside; /* the program moves the ciphertext */
+	__u8 _pad[2];
 };
 
 struct {
@@ -36,6 +42,14 @@ struct {
 	__type(key, struct tls_session);
 	__type(value, struct tls_tie);
 } tls_ties SEC(".maps");
+
+/* Connections that are tied to a session whose ciphertext the program moves. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384); /* 1 unless plaintext is wanted */
+	__type(key, __u64);
+	__type(value, __u8);
+} tls_conns SEC(".maps");
 
 /*
  * Do the bytes of this socket call begin with a TLS record (RFC 8446 5.1)? A library may call back
@@ -59,6 +73,7 @@ __hidden void tw_tls_tie(struct task_struct *current, struct tw_task *task, stru
 	struct tls_tie *tie = bpf_map_lookup_elem(&tls_ties, &key);
 	struct tls_tie made = {};
 
+	in->uses_socket = 1;
 	if (!tie || tie->conn_id != conn->id) {
 		if (!is_record(current, task))
 			return;
@@ -72,6 +87,54 @@ __hidden void tw_tls_tie(struct task_struct *current, struct tw_task *task, stru
 	/* Nobody reads what is sent. Of what is received the heads of records are looked at. */
 	if (call->dir == TW_DIR_OUT && tie->bytes[TW_DIR_OUT])
 		call->want_bytes = 0;
+}
+
+__hidden void tw_tls_outside(struct task_struct *current, struct tw_task *task,
+			     struct tw_conn *conn, struct tw_call *call, struct tw_tls_call *in)
+{
+	__u64 id = conn->id;
+
+	if (in->read_conn && (in->read_conn != id || call->dir != TW_DIR_IN)) {
+		in->read_conn = TW_TLS_UNCLEAR;
+	} else if (call->dir == TW_DIR_IN) {
+		in->read_first = !call->offset_bytes;
+		in->read_role = conn->role;
+		if (!in->read_conn && is_record(current, task))
+			in->read_conn = id;
+	}
+	if (!(conn->flags & TW_CONN_TLS) && bpf_map_lookup_elem(&tls_conns, &id))
+		conn->flags |= TW_CONN_TLS;
+	if (!(conn->flags & TW_CONN_TLS))
+		return;
+	call->flags |= TW_DATA_TLS;
+	if (call->dir == TW_DIR_OUT)
+		call->want_bytes = 0;
+}
+
+/* A call of the session, which tried no socket, followed a read of that connection. */
+static __always_inline void observe(const struct tls_session *key, const struct tw_tls_call *in)
+{
+	struct tls_tie *tie = bpf_map_lookup_elem(&tls_ties, key);
+	__u64 conn_id = in->read_conn;
+	struct tls_tie made = {.role = in->read_role, .outside = 1};
+	__u8 one = 1;
+
+	if (tie && !tie->outside)
+		return;
+	if (tie && tie->conn_id == conn_id) {
+		tie->candidate = 0;
+		return;
+	}
+	if ((tie && tie->candidate == conn_id) || (!tie && in->read_first)) {
+		made.conn_id = conn_id;
+		bpf_map_update_elem(&tls_conns, &conn_id, &one, BPF_ANY);
+		bpf_map_update_elem(&tls_ties, key, &made, BPF_ANY);
+	} else if (tie) {
+		tie->candidate = conn_id;
+	} else {
+		made.candidate = conn_id;
+		bpf_map_update_elem(&tls_ties, key, &made, BPF_ANY);
+	}
 }
 
 /* How many bytes of plaintext the call moved; 0: none. */
@@ -98,7 +161,7 @@ static __always_inline void send_plaintext(struct tls_tie *tie, const struct tw_
 
 	call.now_ns = bpf_ktime_get_ns();
 	call.offset_bytes = tie->bytes[dir & 1];
-	call.flags = TW_DATA_PLAIN;
+	call.flags = tie->outside ? TW_DATA_PLAIN : TW_DATA_PLAIN | TW_DATA_TLS;
 	call.pid = task->pid;
 	call.tid = task->tid;
 	call.want_bytes = tw_take_capture(&tie->turn, tie->role, dir, len, &call.look);
@@ -127,15 +190,20 @@ static __always_inline int on_leave(struct pt_regs *ctx)
 	key.address = in->session;
 	in->session = 0;
 	op = TW_TLS_OP(in->what);
+	task = tw_task_get(current);
+	if (!task)
+		return 0;
+	key.pid = task->pid;
+	if (in->read_conn && in->read_conn != TW_TLS_UNCLEAR && !in->uses_socket)
+		observe(&key, in);
+	in->read_conn = 0;
 	if (op != TW_TLS_READ && op != TW_TLS_WRITE)
 		return 0;
 	moved = bytes_moved(ctx, in);
-	task = tw_task_get(current);
-	if (!moved || moved > 1u << 30 || !task)
+	if (!moved || moved > 1u << 30)
 		return 0;
-	key.pid = task->pid;
 	tie = bpf_map_lookup_elem(&tls_ties, &key);
-	if (!tie) {
+	if (!tie || !tie->conn_id) {
 		tw_count(TW_CNT_TLS_UNJOINED);
 		return 0;
 	}
@@ -168,6 +236,7 @@ static __always_inline int on_enter(struct pt_regs *ctx)
 	in->buffer = ctx->si;
 	in->moved = ctx->cx;
 	in->what = what;
+	in->uses_socket = 0;
 	return 0;
 }
 

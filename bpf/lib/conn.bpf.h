@@ -27,6 +27,7 @@ enum tw_conn_flags {
 		1 << 6, /* it ended before a target used it: CONN_CLOSE is still to be sent */
 	TW_CONN_UNACKED = 1 << 7, /* want_acks: sent, and not all of it acknowledged */
 	TW_CONN_JOINED = 1 << 8, /* its establishment was not seen */
+	TW_CONN_TLS = 1 << 9, /* a library's session is tied to it, whose bytes the program moves */
 };
 
 /*

@@ -196,17 +196,74 @@ TEST_CASE("tls: what else the program uses within a call is not joined", "[tls]"
   }
 }
 
-TEST_CASE("tls: a session without socket calls of its own is not joined, and counted", "[tls]") {
-  const Mode& mode = usable_modes().front();
-  const Trace trace = serve(mode, {"question"}, [](Session& session) {
-    std::string bytes = recv_exactly(session.fd, kHeader + 8 + kTag);
-    session.plaintext = opened(bytes);
+TEST_CASE("tls: a session whose program reads for it has the connection of that read", "[tls]") {
+  const Trace trace = serve(usable_modes().front(), {"question", "two"}, [](Session& session) {
+    session.plaintext = opened(recv_exactly(session.fd, kHeader + 8 + kTag));
     must(read_some(session, 100) == "question", "read");
+    session.plaintext = opened(recv_exactly(session.fd, kHeader + 3 + kTag));
+    must(read_some(session, 100) == "two", "read");
   });
-  CHECK(trace.only().plain_in.empty());
-  CHECK((trace.only().in[0].flags & TW_DATA_TLS) == 0);
+  const Connection& conn = trace.only();
+  CHECK(payload(conn.plain_in) == "questiontwo");
+  REQUIRE(conn.in.size() == 2);
+  CHECK((conn.in[0].flags & TW_DATA_TLS) == 0);  // nobody could know yet
+  CHECK((conn.in[1].flags & TW_DATA_TLS) != 0);
+  CHECK((conn.plain_in[0].flags & TW_DATA_TLS) == 0);
+  trace.check_no_loss();
+}
+
+TEST_CASE("tls: in the middle of a connection it takes two such reads in a row", "[tls]") {
+  const Listener listener = listen_tcp();
+  Scene scene(usable_modes().front(), [&](Side& side) {
+    side.wait();
+    Session session;
+    session.fd = accept_one(listener.fd);
+    recv_exactly(session.fd, kHeader + 1 + kTag);
+    side.wait();
+    for (int i = 0; i < 3; ++i) {
+      session.plaintext = opened(recv_exactly(session.fd, kHeader + 1 + kTag));
+      must(read_some(session, 100) == "x", "read");
+    }
+  });
+  const int peer = connect_tcp(listener.port);
+  for (int i = 0; i < 4; ++i)
+    send_all(peer, record("x"));
+  scene.await();
+  attach(scene);
+  scene.go();
+  const Trace trace = scene.finish();
+  close(peer);
+  CHECK(payload(trace.only().plain_in) == "xx");
   CHECK(trace.losses[TW_CNT_TLS_UNJOINED] == 1);
-  trace.check_no_loss({TW_CNT_TLS_UNJOINED});
+}
+
+TEST_CASE("tls: who reads several connections at once has sessions that nobody joins", "[tls]") {
+  const Listener listener = listen_tcp();
+  Scene scene(usable_modes().front(), [&](Side& side) {
+    side.wait();
+    side.wait();
+    Session first;
+    Session second;
+    first.fd = accept_one(listener.fd);
+    second.fd = accept_one(listener.fd);
+    first.plaintext = opened(recv_exactly(first.fd, kHeader + 3 + kTag));
+    second.plaintext = opened(recv_exactly(second.fd, kHeader + 3 + kTag));
+    must(read_some(first, 100) == "one", "read");
+    must(read_some(second, 100) == "two", "read");
+  });
+  scene.await();
+  attach(scene);
+  scene.go();
+  const int one = connect_tcp(listener.port);
+  send_all(one, record("one"));
+  const int two = connect_tcp(listener.port);
+  send_all(two, record("two"));
+  const Trace trace = scene.finish();
+  for (const Connection& conn : trace.conns)
+    CHECK(conn.plain_in.empty());
+  CHECK(trace.losses[TW_CNT_TLS_UNJOINED] == 2);
+  close(one);
+  close(two);
 }
 
 TEST_CASE("tls: a session that is used again is that of its new connection", "[tls]") {

@@ -24,6 +24,26 @@ std::string describe(const TlsLibrary& library) {
                      library.stepped ? ", 20 us under some hypervisors" : "");
 }
 
+std::vector<DoctorRow> examine_tls(std::uint32_t pid, const KernelFeatures& features) {
+  const bool multi = features.of(TW_FEAT_UPROBE_MULTI).support == Support::Yes;
+  std::vector<DoctorRow> rows;
+  const auto add = [&](std::string found) {
+    DoctorRow& row = rows.emplace_back();
+    row.section = "target";
+    row.check = "TLS library";
+    row.need = "only for --tls";
+    row.found = std::move(found);
+  };
+  TlsLibraries libraries;
+  for (const TlsLibrary& library : libraries.look(pid)) {
+    add(fmt::format(
+        "{}, {} probes by {}{}", describe(library), library.entered.size() + library.left.size(),
+        multi ? "uprobe_multi" : "perf uprobes", library.return_probes ? ", some on returns" : ""));
+  }
+  if (rows.empty()) add("none that is known: its encrypted connections are unknown");
+  return rows;
+}
+
 void TlsProbes::attach(std::vector<TlsLibrary> libraries) {
   for (const TlsLibrary& library : libraries) {
     if (attached_.size() >= kMostLibraries) return;

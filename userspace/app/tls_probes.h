@@ -3,6 +3,7 @@
 // processes that are born or execute something else, and of any that load one.
 #pragma once
 
+#include "bpf/doctor.h"
 #include "bpf/tracer.h"
 #include "symbols/tls_libraries.h"
 
@@ -32,6 +33,9 @@ class TlsProbes {
   TlsLibraries libraries_;
   std::vector<std::string> attached_;
 };
+
+/// For the doctor: the libraries that --tls would probe in this process, how, and at which cost.
+std::vector<DoctorRow> examine_tls(std::uint32_t pid, const KernelFeatures& features);
 
 /// What it is, and what a read or write of plaintext will cost about: "/lib/libssl.so.3 (OpenSSL):
 /// about 1.4 us a call".

@@ -122,7 +122,10 @@ Result<> Tracer::Impl::load(std::string* refused) {
   if (!plan.accept_seen) bpf_map__set_max_entries(skel->maps.accepts, 1);
   bpf_map__set_autocreate(skel->maps.stacks, config.want_stacks);
   bpf_map__set_autocreate(skel->maps.tls_calls, plan.find("tls") != nullptr);
-  if (plan.find("tls") == nullptr) bpf_map__set_max_entries(skel->maps.tls_ties, 1);
+  if (plan.find("tls") == nullptr) {
+    bpf_map__set_max_entries(skel->maps.tls_ties, 1);
+    bpf_map__set_max_entries(skel->maps.tls_conns, 1);
+  }
   bpf_map__set_value_size(skel->maps.stacks, stack_frames() * sizeof(std::uint64_t));
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skel->obj) {

@@ -2,6 +2,7 @@
 
 #include "app/live_session.h"
 #include "app/replay_session.h"
+#include "app/tls_probes.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -210,7 +211,11 @@ Result<> doctor(const Options& o) {
   }
   DoctorOptions options;
   if (!o.pids.empty()) options.pid = static_cast<std::uint32_t>(o.pids.front());
-  const std::vector<DoctorRow> rows = examine(features, options);
+  std::vector<DoctorRow> rows = examine(features, options);
+  if (options.pid) {
+    for (DoctorRow& row : examine_tls(*options.pid, features))
+      rows.push_back(std::move(row));
+  }
   const std::string text = o.json ? format_doctor_json(rows)
                                   : format_doctor(rows, style_for(o, STDOUT_FILENO),
                                                   terminal_size(STDOUT_FILENO).columns);

@@ -4,12 +4,12 @@ import ssl
 import time
 
 from harness.case import Failure, check, case, equal
-from harness.context import wait_until
+from harness.context import free_port, wait_until
 from harness.loads import h2load
 from harness.oracles import joined, same_as_log, same_multiset, same_requests, share
-from harness.servers import delay_server
+from harness.servers import LOOPBACK, Server, delay_server, node_server
 from harness.secrets import check_no_canary, recorded
-from harness.tls import TlsClient, https_nginx, load, tls_server
+from harness.tls import TlsClient, certificate, https_nginx, load, tls_server
 
 CANARY = "s3cr3t-canary-91ab"
 FIELDS = ("method", "path", "status", "id")
@@ -25,9 +25,10 @@ def check_whole(trace, count, protocol="http"):
     check(not any(record.get("incomplete") for record in trace.requests()), "some are incomplete")
 
 
-def check_within(t, trace, samples):
+def check_within(t, records, samples):
     """client sends <= arrival <= read <= written, and ours <= the client's, request by request."""
-    by_id, within = trace.by_id(), []
+    by_id = {record["http.request.header.x-request-id"]: record for record in records}
+    within = []
     for sample in samples:
         record = by_id[sample.id]
         stamps = [sample.begin, record.get("arrived_ns", record["read_first_ns"]), record["read_first_ns"],
@@ -50,7 +51,7 @@ def nginx_http1(t):
         server.wait_lines(500)
     same_as_log(trace, server, 500)
     check_whole(trace, 500)
-    check_within(t, trace, samples)
+    check_within(t, trace.requests(), samples)
     equal("connections", 10, trace.summary["connections"]["opened"])
 
 
@@ -65,7 +66,7 @@ def nginx_uploads(t):
     check_whole(trace, 60)
     equal("bytes of requests", True, all(record["tailwhy.request.bytes"] > 300_000
                                          for record in trace.requests()))
-    check_within(t, trace, samples)
+    check_within(t, trace.requests(), samples)
 
 
 @case(breaks=("drop_request", "change_status"))
@@ -103,13 +104,52 @@ def python_ssl(t):
     same_multiset("its log", [(r["http.request.method"], r["http.response.status_code"],
                                r["http.request.header.x-request-id"]) for r in trace.requests()],
                   [(line.method, line.status, line.id) for line in server.lines()])
-    check_within(t, trace, samples)
+    check_within(t, trace.requests(), samples)
     lines = {row["id"]: row for row in server.truth()}
     for record, row in joined("by id", trace.by_id(), server.lines()):
         row = lines[row.id]
         check(record["read_first_ns"] <= row["read"], f"{row['id']}: read after the server had it")
         check(row["begin"] <= record["write_first_ns"] <= record["write_last_ns"] <= row["end"],
               f"{row['id']}: written when the server did not write")
+
+
+@case(breaks=("drop_request",))
+def node(t):
+    """node, which has OpenSSL in itself and moves the ciphertext by its own calls: handshakes are unknown"""
+    server = node_server(t, *certificate(t))
+    with t.trace(server.pid, "--tls") as trace:
+        samples = load(t, server.address, ["/plain", "/missing"], 6, 40)
+        samples += load(t, server.address, ["/plain"], 2, 20, method="POST", body=b"b" * 100_000,
+                        prefix="post")
+        server.wait_lines(280)
+    protocols = [record["network.protocol.name"] for record in trace.requests()]
+    equal("unknown: a handshake each", 8, protocols.count("unknown"))
+    equal("requests", 280, protocols.count("http"))
+    equal("lost", 0, trace.summary["lost"])
+    read = [record for record in trace.requests() if record["network.protocol.name"] == "http"]
+    same_requests("its log", read, server.lines(), ("method", "path", "status", "id"))
+    check_within(t, read, samples)
+
+
+@case(breaks=("drop_request",))
+def gnutls(t):
+    """gnutls-serv: each answer of a server on GnuTLS"""
+    pem, key = certificate(t)
+    address = f"{LOOPBACK}:{free_port()}"
+    process = t.start([t.tool("gnutls-serv"), "--http", "--quiet", "--noticket", "--x509certfile", pem,
+                       "--x509keyfile", key, "-p", address.rsplit(":", 1)[1]], "gnutls-serv")
+    server = Server(t, process, address)
+    with t.trace(server.pid, "--tls") as trace:
+        for i in range(20):
+            client = TlsClient(t, address)
+            client.request("/", f"g-{i}")
+            client.close()
+    check("GnuTLS" in trace.records[0]["tls"][0], f"not by GnuTLS: {trace.records[0]['tls']}")
+    read = [record for record in trace.requests(outcome=None)
+            if record["network.protocol.name"] == "http"]
+    equal("requests", {f"g-{i}" for i in range(20)},
+          {record["http.request.header.x-request-id"] for record in read})
+    equal("statuses", {200}, {record["http.response.status_code"] for record in read})
 
 
 @case()

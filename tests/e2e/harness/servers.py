@@ -340,10 +340,10 @@ def python_server(t, script, *arguments):
     return Printed(t, t.start([sys.executable, "-u", t.asset(script), log, *arguments], script), log)
 
 
-def node_server(t):
+def node_server(t, *arguments):
     log = t.folder / "node.log"
     try:
         program = t.tool("node")
     except Skip:
         program = t.tool("nodejs")
-    return Printed(t, t.start([program, t.asset("node_server.js"), log], "node"), log)
+    return Printed(t, t.start([program, t.asset("node_server.js"), log, *arguments], "node"), log)

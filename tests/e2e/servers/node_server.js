@@ -1,10 +1,15 @@
-// A Node server that logs each request it has answered: node node_server.js LOG
+// A Node server that logs each request it has answered: node node_server.js LOG [CERT KEY]
 'use strict';
 const fs = require('fs');
 const http = require('http');
+const https = require('https');
 
 const log = fs.openSync(process.argv[2], 'a');
-const server = http.createServer((request, response) => {
+const [, , , cert, key] = process.argv;
+const make = cert
+  ? (serve) => https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, serve)
+  : http.createServer;
+const server = make((request, response) => {
   let size = 0;
   request.on('data', (piece) => { size += piece.length; });
   request.on('end', () => {
