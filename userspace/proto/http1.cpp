@@ -51,6 +51,7 @@ void Http1Parser::finish(Side side, std::uint64_t offset, ParseOutput& out) {
   if (h.state == State::UntilClose || h.state == State::ChunkGap) {
     end_message(h, side, offset, EndRule::Close, out);
   }
+  end_content(side, offset, out);
   if (side == Side::Request) partial_.reset();
   h.state = State::Done;
 }

@@ -23,8 +23,8 @@ void tell_gap(Side side, std::uint64_t from, std::uint32_t id, ParseOutput& out)
 
 void Http2Parser::read_data(Input& in, Half& h, std::size_t size) {
   OpenStream* s = stream(h.frame.stream);
-  const bool read =
-      s != nullptr && (s->grpc == Grpc::Yes || s->readers[in.side == Side::Response] != nullptr);
+  const bool read = s != nullptr && s->has_body(in.side) &&
+                    (s->grpc == Grpc::Yes || s->readers[in.side == Side::Response] != nullptr);
   if (!read) return in.pass_secret(size);
   read_content_of(in, *s, h.frame.stream, size);
   in.at += size;
@@ -54,7 +54,7 @@ void Http2Parser::miss_data(
     Half& h, Side side, std::uint64_t offset, std::uint64_t size, ParseOutput& out) {
   const std::uint32_t id = h.frame.stream;
   OpenStream* s = stream(id);
-  if (s == nullptr) return;
+  if (s == nullptr || !s->has_body(side)) return;
   h.data_told = offset + size;
   GrpcMessages& messages = s->messages[side == Side::Response];
   if (s->grpc == Grpc::Yes && h.prefix == 0 && !messages.lost()) {
@@ -70,6 +70,7 @@ void Http2Parser::miss_data(
 // From `offset` on something was not seen, nobody knows how much.
 void Http2Parser::miss_all(
     OpenStream& s, std::uint32_t id, Side side, std::uint64_t offset, ParseOutput& out) {
+  if (!s.has_body(side)) return;
   const std::size_t at = side == Side::Response;
   if (s.readers[at] != nullptr) {
     s.readers[at]->skip(offset, out);

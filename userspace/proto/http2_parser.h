@@ -96,6 +96,11 @@ struct OpenStream {
   bool request_ended = false;
   bool response_begun = false;
   bool response_ended = false;
+
+  // Its DATA frames of that side are of a message that is told.
+  [[nodiscard]] bool has_body(Side side) const {
+    return side == Side::Request ? !request_ended : response_begun && !response_ended;
+  }
 };
 
 class Http2Parser final : public Parser {

@@ -134,12 +134,13 @@ void Http2Parser::on_response_block(Half& h, OpenStream& s, std::uint64_t end, P
 
 void Http2Parser::on_data_begin(Half& h, Side side, ParseOutput& out) {
   OpenStream* s = stream(h.frame.stream);
-  if (s != nullptr && may_have_ended(*s, side)) {
-    miss_all(*s, h.frame.stream, side, h.frame_begin, out);
-  }
+  const bool missed = s != nullptr && may_have_ended(*s, side);
   count_frame(h, side);
-  if (s == nullptr || side == Side::Request || s->response_ended) return;
-  begin_response(h.frame.stream, *s, h.frame_begin, out);  // whose HEADERS were not seen
+  if (s == nullptr) return;
+  if (side == Side::Response && !s->response_ended) {
+    begin_response(h.frame.stream, *s, h.frame_begin, out);  // whose HEADERS were not seen
+  }
+  if (missed) miss_all(*s, h.frame.stream, side, h.frame_begin, out);
 }
 
 void Http2Parser::on_reset(

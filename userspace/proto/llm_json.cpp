@@ -223,9 +223,14 @@ void LlmJson::close() {
 void LlmJson::begin_key() {
   state_ = State::Key;
   key_size_ = 0;
-  const auto rows = std::ranges::equal_range(kRows, here(), {}, &Row::parent);
-  first_row_ = static_cast<std::uint8_t>(rows.begin() - std::begin(kRows));
-  end_row_ = static_cast<std::uint8_t>(rows.end() - std::begin(kRows));
+  const Node parent = here();
+  const auto* const first =
+      std::lower_bound(std::begin(kRows), std::end(kRows), parent,
+                       [](const Row& row, Node node) { return row.parent < node; });
+  const auto* const end = std::upper_bound(
+      first, std::end(kRows), parent, [](Node node, const Row& row) { return node < row.parent; });
+  first_row_ = static_cast<std::uint8_t>(first - std::begin(kRows));
+  end_row_ = static_cast<std::uint8_t>(end - std::begin(kRows));
 }
 
 // The rows that begin like the key get fewer with each byte. Bytes of none are hidden.

@@ -142,3 +142,12 @@ TEST_CASE("http1 streams: a request in pieces, in chunks and behind a gap",
   driver.skip(Side::Request, 100);
   CHECK(stream_lines(driver.take()) == Lines{"request says: chat openai asked a-1"});
 }
+
+TEST_CASE("http1 streams: nothing is told of a stream whose side has ended",
+          "[proto][http1][streams]") {
+  Driver driver;
+  driver.request("GET /events HTTP/1.1\r\n\r\n");
+  driver.response(chunked("text/event-stream") + "20\r\ndata: a\n").finish(Side::Response).take();
+  driver.skip(Side::Response, 10).feed(Side::Response, "data: b\n\n");
+  CHECK(driver.take().empty());
+}
