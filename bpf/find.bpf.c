@@ -6,6 +6,7 @@
 #include "lib/conn.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
+#include "lib/udp.bpf.h"
 
 static __always_inline void found_listener(struct sock *sk)
 {
@@ -25,13 +26,12 @@ static __always_inline void found_open(struct sock *sk, struct tw_task *task)
 		tw_conn_announce(sk, conn, task->pid, tw_conn_existing(sk, conn), 0);
 }
 
-static __always_inline struct sock *stream_of_target(struct bpf_iter__task_file *ctx,
-						     struct tw_task **task)
+static __always_inline struct sock *sock_of_target(struct bpf_iter__task_file *ctx,
+						   struct tw_task **task)
 {
 	struct task_struct *owner = ctx->task;
 	struct file *file = ctx->file;
 	struct socket *sock;
-	struct sock *sk;
 
 	if (!file || !owner)
 		return NULL;
@@ -41,8 +41,7 @@ static __always_inline struct sock *stream_of_target(struct bpf_iter__task_file 
 	sock = bpf_sock_from_file(file);
 	if (!sock)
 		return NULL;
-	sk = sock->sk;
-	return sk && tw_is_stream(sk) ? sk : NULL;
+	return sock->sk;
 }
 
 /* First pass: the listeners, so that the second can tell servers' sockets from clients'. */
@@ -50,9 +49,9 @@ SEC("?iter/task_file")
 int find_listeners(struct bpf_iter__task_file *ctx)
 {
 	struct tw_task *task;
-	struct sock *sk = stream_of_target(ctx, &task);
+	struct sock *sk = sock_of_target(ctx, &task);
 
-	if (sk && sk->__sk_common.skc_state == TCP_LISTEN)
+	if (sk && tw_is_stream(sk) && sk->__sk_common.skc_state == TCP_LISTEN)
 		found_listener(sk);
 	return 0;
 }
@@ -61,10 +60,14 @@ SEC("?iter/task_file")
 int find_conns(struct bpf_iter__task_file *ctx)
 {
 	struct tw_task *task;
-	struct sock *sk = stream_of_target(ctx, &task);
+	struct sock *sk = sock_of_target(ctx, &task);
 	__u8 state;
 
 	if (!sk)
+		return 0;
+	if (tw_is_udp(sk))
+		return tw_udp_found(sk);
+	if (!tw_is_stream(sk))
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||

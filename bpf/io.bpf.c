@@ -9,6 +9,7 @@
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 #include "lib/tls.bpf.h"
+#include "lib/udp.bpf.h"
 
 static __always_inline void call_init(struct tw_call *call, struct sock *sk, struct tw_conn *conn,
 				      __u8 dir, __u32 len, struct tw_task *task)
@@ -96,7 +97,7 @@ static __always_inline int on_send(struct sock *sk, int ret)
 	struct tw_call call;
 
 	if (!conn)
-		return 0;
+		return task ? tw_udp_send(sk, task, ret) : 0;
 	if (task)
 		tw_task_at_call(current, task);
 	if (ret <= 0) {
@@ -217,7 +218,7 @@ static __always_inline int on_recv(struct sock *sk, int ret, int flags, __u32 la
 	struct tw_call call;
 
 	if (!conn)
-		return 0;
+		return task ? tw_udp_recv(sk, task, ret, flags) : 0;
 	if (ret <= 0) {
 		if (task)
 			task->mmsg_index = 0;

@@ -5,6 +5,7 @@
  */
 #include "lib/conn.bpf.h"
 #include "lib/event.bpf.h"
+#include "lib/udp.bpf.h"
 
 static __always_inline void stamp_arrival(struct tw_conn *conn, __u32 end_seq)
 {
@@ -34,6 +35,8 @@ static __always_inline int on_data_ready(struct sock *sk)
 	if (!conn) {
 		if (sk->__sk_common.skc_family == AF_UNIX)
 			tw_conn_unix_data(sk);
+		else if (tw_is_udp(sk))
+			tw_udp_queued(sk);
 		return 0;
 	}
 	if (conn->family == TW_AF_UNIX) {

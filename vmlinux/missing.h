@@ -8,7 +8,9 @@
 #define AF_INET6 10
 
 #define SOCK_STREAM 1
+#define SOCK_DGRAM  2
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1

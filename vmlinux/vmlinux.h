@@ -78,6 +78,8 @@ enum {
 struct pt_regs {
 	unsigned long bp;
 	unsigned long r10;
+	unsigned long r9;
+	unsigned long r8;
 	unsigned long ax;
 	unsigned long cx;
 	unsigned long dx;
@@ -278,6 +280,10 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 srtt_us;
 	__u8 chrono_type : 2;
+};
+
+struct udp_sock {
+	struct sk_buff_head reader_queue;
 };
 
 struct sockaddr_un {

@@ -78,6 +78,12 @@
   X(tw_ev_ack, hdr) X(tw_ev_ack, conn_id) X(tw_ev_ack, offset_bytes) X(tw_ev_ack, flags) \
   X(tw_ev_ack, _pad)
 
+#define LAYOUT_DATAGRAM(X) \
+  X(tw_ev_datagram, hdr) X(tw_ev_datagram, socket_id) X(tw_ev_datagram, arrived_ns) \
+  X(tw_ev_datagram, len_bytes) X(tw_ev_datagram, captured_bytes) X(tw_ev_datagram, pid) \
+  X(tw_ev_datagram, tid) X(tw_ev_datagram, local_port) X(tw_ev_datagram, remote_port) \
+  X(tw_ev_datagram, dir) X(tw_ev_datagram, family) X(tw_ev_datagram, flags) \
+  X(tw_ev_datagram, _pad) X(tw_ev_datagram, local) X(tw_ev_datagram, remote)
 #define LAYOUT_STACK(X) \
   X(tw_ev_stack, hdr) X(tw_ev_stack, ip) X(tw_ev_stack, sp) X(tw_ev_stack, bp) X(tw_ev_stack, pid) \
   X(tw_ev_stack, tid) X(tw_ev_stack, user_stack) X(tw_ev_stack, kernel_stack) \
@@ -88,7 +94,7 @@
   LAYOUT_HDR(X) LAYOUT_CONN_OPEN(X) LAYOUT_DATA(X) LAYOUT_ARRIVAL(X) LAYOUT_CONN_SHUT(X) \
   LAYOUT_CONN_CLOSE(X) LAYOUT_RETRANSMIT(X) LAYOUT_IO_ERROR(X) LAYOUT_TASK_FORK(X) \
   LAYOUT_TASK_EXEC(X) LAYOUT_TASK_ACCOUNT(X) LAYOUT_TASK_EXIT(X) \
-  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_ACK(X) LAYOUT_STACK(X) \
+  LAYOUT_OFF_CPU(X) LAYOUT_CALL_ERRORS(X) LAYOUT_CONN_CONNECT(X) LAYOUT_ACK(X) LAYOUT_STACK(X) LAYOUT_DATAGRAM(X) \
   LAYOUT_MAPS(X)
 /* clang-format on */
 

@@ -70,7 +70,7 @@ class FlowOnly final : public EventHandler {
   void on_event(const EventView& event) override {
     std::visit(
         [this]<class Event>(const Event& e) {
-          if constexpr (std::is_same_v<Event, DataView>) {
+          if constexpr (std::is_same_v<Event, DataView> || std::is_same_v<Event, DatagramView>) {
             conns_.on_event(e);
           } else if constexpr (requires { conns_.on_event(*e); }) {
             conns_.on_event(*e);

@@ -86,6 +86,11 @@ class Collector : public EventHandler {
   void take(const tw_ev_task_exec* ev) { trace_.execs.push_back(*ev); }
   void take(const tw_ev_task_exit* ev) { trace_.exits.push_back(*ev); }
 
+  void take(const DatagramView& view) {
+    const auto* bytes = reinterpret_cast<const char*>(view.payload.data());
+    trace_.datagrams.push_back({*view.record, std::string(bytes, view.payload.size())});
+  }
+
   void take(const DataView& data) {
     Connection& owner = conn(data->conn_id);
     const bool plain = (data->flags & TW_DATA_PLAIN) != 0;

@@ -107,6 +107,12 @@ struct Connection {
   [[nodiscard]] std::string out_payload() const;
 };
 
+/// One datagram of the target.
+struct DatagramSeen {
+  tw_ev_datagram event{};
+  std::string payload;  ///< what was captured
+};
+
 /// Everything that came out of the ring.
 struct Trace {
   std::vector<Connection> conns;  ///< in the order of their first event
@@ -118,6 +124,7 @@ struct Trace {
   std::vector<tw_ev_conn_connect> connects;
   std::vector<tw_ev_ack> acks;
   std::vector<tw_ev_stack> stacks;
+  std::vector<DatagramSeen> datagrams;
   LossCounters losses{};
   std::uint64_t malformed = 0;
 

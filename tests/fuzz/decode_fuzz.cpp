@@ -41,6 +41,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(view->payload_offset() >= data_event.offset_bytes);
     require(view->tail().size() <= view->missing_bytes());
   }
+  if (const auto* view = std::get_if<DatagramView>(&*event)) {
+    require(inside(view->payload, bytes_of(*event)));
+    require(view->payload.size() < TW_DATAGRAM_MAX);
+    require(view->payload.size() <= view->record->len_bytes);
+    require(view->record->dir <= TW_DIR_OUT);
+  }
   if (const auto* open = std::get_if<const tw_ev_conn_open*>(&*event)) {
     require((*open)->role < TW_ROLE_LISTENER);
     require(text_of((*open)->addr.unix_path).size() <= TW_UNIX_PATH_BYTES);

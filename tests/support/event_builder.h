@@ -51,6 +51,14 @@ struct CallOptions {
   std::size_t capture_bytes = static_cast<std::size_t>(TW_PIECES_MAX) * TW_PAYLOAD_MAX;
 };
 
+/// Fields of a datagram.
+struct DatagramOptions {
+  Ns arrived_ns = 0;
+  std::uint16_t remote_port = 0;  // 0: not known
+  std::uint32_t tid = 100;
+  std::uint32_t len = 0;  // 0: it was captured whole
+};
+
 /// Fields of a close.
 struct CloseOptions {
   std::uint8_t flags = 0;  // enum tw_close_flags
@@ -248,6 +256,33 @@ class EventBuilder {
     event.period_ns = period_ns;
     event.kind = period_ns > 0 ? TW_STACK_CPU : TW_STACK_SLEEP;
     return push(event);
+  }
+
+  /// Of a socket on port 53 of the loopback address.
+  EventBuilder& datagram(std::uint64_t socket,
+                         tw_dir dir,
+                         Ns at_ns,
+                         std::string_view bytes,
+                         const DatagramOptions& options = {}) {
+    auto event = make<tw_ev_datagram>(TW_EV_DATAGRAM, at_ns);
+    event.hdr.size_bytes = static_cast<__u32>(sizeof(event) + bytes.size());
+    event.socket_id = socket;
+    event.arrived_ns = options.arrived_ns;
+    event.len_bytes = options.len != 0 ? options.len : static_cast<__u32>(bytes.size());
+    event.captured_bytes = static_cast<__u32>(bytes.size());
+    event.pid = 100;
+    event.tid = options.tid;
+    event.local_port = 53;
+    event.remote_port = options.remote_port;
+    event.dir = static_cast<__u8>(dir);
+    event.family = TW_AF_INET;
+    event.flags = options.remote_port != 0 ? TW_DATAGRAM_REMOTE : 0;
+    event.local[0] = event.remote[0] = 127;
+    event.local[3] = event.remote[3] = 1;
+    std::vector<std::byte> record(sizeof(event) + bytes.size());
+    std::memcpy(record.data(), &event, sizeof(event));
+    if (!bytes.empty()) std::memcpy(record.data() + sizeof(event), bytes.data(), bytes.size());
+    return raw(record);
   }
 
   EventBuilder& call_errors(

@@ -37,7 +37,7 @@ void Analysis::on_event(const EventView& event) {
   std::visit(
       [this]<class Event>(const Event& e) {
         using T = std::remove_cvref_t<Event>;
-        if constexpr (std::is_same_v<T, DataView>) {
+        if constexpr (std::is_same_v<T, DataView> || std::is_same_v<T, DatagramView>) {
           conns_.on_event(e);
         } else if constexpr (requires { conns_.on_event(*e); }) {
           conns_.on_event(*e);

@@ -325,7 +325,9 @@ void LiveSession::on_event(const EventView& event) {
 
 void LiveSession::record(const EventView& event) {
   spans_.clear();
-  if (std::holds_alternative<DataView>(event) && !config_.record_payload) {
+  const bool has_payload =
+      std::holds_alternative<DataView>(event) || std::holds_alternative<DatagramView>(event);
+  if (has_payload && !config_.record_payload) {
     for (const SecretSpan& secret : analysis_->secrets()) {
       spans_.push_back({secret.offset, secret.size});
     }

@@ -70,13 +70,13 @@ constexpr HookVariant kIoBy[] = {
     {"fexit", kIoFx, "calls that are waiting already when it is attached"},
     {.name = "system calls",
      .programs = kIoSys,
-     .lacks = "io_uring and 32-bit processes",
+     .lacks = "UDP, io_uring and 32-bit processes",
      .conns_by_address = true},
 };
 constexpr HookVariant kReadyBy[] = {
     {"tracepoint", kReadyTp},
     {"fentry", kReadyFe},
-    {"tcp_probe", kReadyProbe, "Unix sockets, and data that comes with the handshake"},
+    {"tcp_probe", kReadyProbe, "Unix sockets, datagrams, and data that comes with the handshake"},
 };
 constexpr HookVariant kRetransmitBy[] = {
     {"tracepoint with its error", kRetransmitErr},

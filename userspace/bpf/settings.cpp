@@ -35,6 +35,8 @@ tw_config kernel_settings(const TracerConfig& config,
     std::memcpy(&cfg.framed_signatures[at], text.data(), kFirst);
     cfg.framed_ninth[at++] = text.size() > kFirst ? static_cast<std::uint8_t>(text[kFirst]) : 0;
   }
+  cfg.datagram_mask = config.datagram_mask;
+  cfg.datagram_value = config.datagram_value;
   cfg.pidns_above = pidns_above;
   cfg.want_payload = config.want_payload;
   cfg.want_accept = plan.accept_seen;

@@ -117,7 +117,10 @@ Result<> Tracer::Impl::load(std::string* refused) {
   bpf_map__set_max_entries(skel->maps.events, config.ring_size_bytes);
   // Maps that only some variants use: their memory is taken in advance, so leave as little of them
   // as can be. Socket storage must not even be made where the kernel has none.
-  if (plan.conns_by_address) bpf_map__set_autocreate(skel->maps.conns, false);
+  if (plan.conns_by_address) {
+    bpf_map__set_autocreate(skel->maps.conns, false);
+    bpf_map__set_autocreate(skel->maps.udp_sockets, false);
+  }
   if (!plan.conns_by_address) bpf_map__set_max_entries(skel->maps.conns_by_addr, 1);
   if (!plan.accept_seen) bpf_map__set_max_entries(skel->maps.accepts, 1);
   bpf_map__set_autocreate(skel->maps.stacks, config.want_stacks);

@@ -29,6 +29,9 @@ struct TracerConfig {
   std::uint32_t response_capture_bytes = 1024;
   /// First bytes of connections whose calls hold frames of many exchanges: of these, more is kept.
   std::vector<std::string_view> framed_signatures;
+  /// Of the first eight bytes of datagrams that are told, these bits have this value; 0: none are.
+  std::uint64_t datagram_mask = 0;
+  std::uint64_t datagram_value = 0;
   bool want_payload = true;
   bool want_stacks = false;  ///< also of what runs, if the plan has the hook for that
 };

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/terminal.h"
+#include "proto/datagram.h"
 #include "proto/parser.h"
 #include "sinks/schema.h"
 #include "sinks/terminal.h"
@@ -110,6 +111,8 @@ LiveConfig live_config(const Options& o, HookGroups groups) {
       config.tracer.framed_signatures.push_back(spec->framed_signature);
     }
   }
+  config.tracer.datagram_mask = datagram_protocol().datagrams->mask;
+  config.tracer.datagram_value = datagram_protocol().datagrams->value;
   config.flow = flow_config(o).value();
   config.interval_ns = o.interval_ns;
   config.duration_ns = o.duration_ns;

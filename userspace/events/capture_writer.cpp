@@ -35,9 +35,11 @@ void mask_tail(std::span<std::byte> tail) {
 
 void mask(std::span<std::byte> record, std::span<const PayloadSpan> secrets, TailBytes tail) {
   tw_ev_data event;
-  if (record.size() < sizeof(event)) return;
-  std::memcpy(&event, record.data(), sizeof(event));
-  if (event.hdr.type != TW_EV_DATA) return;
+  std::memcpy(&event.hdr, record.data(), sizeof(event.hdr));
+  if (event.hdr.type == TW_EV_DATAGRAM && record.size() >= sizeof(tw_ev_datagram)) {
+    mask_payload(record.subspan(sizeof(tw_ev_datagram)), secrets);
+  }
+  if (event.hdr.type != TW_EV_DATA || record.size() < sizeof(event)) return;
   mask_payload(record.subspan(sizeof(event)), secrets);
   if (tail == TailBytes::Mask) {
     mask_tail(record.subspan(offsetof(tw_ev_data, tail), sizeof(event.tail)));

@@ -56,12 +56,24 @@ bool consistent(const tw_ev_data& event) noexcept {
          event.offset_bytes <= std::numeric_limits<__u64>::max() - event.len_bytes;
 }
 
+bool consistent(const tw_ev_datagram& event) noexcept {
+  return is_dir(event.dir) && event.captured_bytes < TW_DATAGRAM_MAX &&
+         event.captured_bytes <= event.hdr.size_bytes - sizeof(tw_ev_datagram) &&
+         event.captured_bytes <= event.len_bytes &&
+         (event.family == TW_AF_INET || event.family == TW_AF_INET6);
+}
+
 template <class Event>
 const Event* view_of(const Event& event) noexcept {
   return &event;
 }
 
 DataView view_of(const tw_ev_data& event) noexcept {
+  const auto* payload = reinterpret_cast<const std::byte*>(&event + 1);
+  return {&event, {payload, event.captured_bytes}};
+}
+
+DatagramView view_of(const tw_ev_datagram& event) noexcept {
   const auto* payload = reinterpret_cast<const std::byte*>(&event + 1);
   return {&event, {payload, event.captured_bytes}};
 }

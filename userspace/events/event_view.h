@@ -41,6 +41,14 @@ struct DataView {
   }
 };
 
+/// A datagram with the first of its bytes.
+struct DatagramView {
+  const tw_ev_datagram* record = nullptr;
+  std::span<const std::byte> payload;
+
+  const tw_ev_datagram* operator->() const noexcept { return record; }
+};
+
 namespace detail {
 
 template <class Event>
@@ -52,6 +60,11 @@ struct ViewOf<tw_ev_data> {
   using type = DataView;
 };
 
+template <>
+struct ViewOf<tw_ev_datagram> {
+  using type = DatagramView;
+};
+
 template <class Ignored, class... Views>
 struct VariantOf {
   using type = std::variant<Views...>;
@@ -59,7 +72,7 @@ struct VariantOf {
 
 }  // namespace detail
 
-/// A pointer to the record's struct for every kind but data, which is a DataView.
+/// A pointer to the record's struct for every kind but those with a payload.
 #define TW_ROW(num, NAME, name, doc) , detail::ViewOf<struct tw_ev_##name>::type
 using EventView = detail::VariantOf<void TW_EVENTS(TW_ROW)>::type;
 #undef TW_ROW

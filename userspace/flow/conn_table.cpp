@@ -65,7 +65,8 @@ ConnFacts facts_of(const tw_ev_conn_open& open) {
 ConnTable::ConnTable(FlowConfig config, FlowListener& listener)
     : config_(std::move(config)),
       listener_(listener),
-      ledger_([this](std::uint64_t id) { return work_of(id); }) {
+      ledger_([this](std::uint64_t id) { return work_of(id); }),
+      datagrams_(listener, losses_, ledger_, routes_) {
   budget_.limit = config_.pending_requests;
   if (!config_.routes.empty()) out_.routes = &config_.routes;
 }
@@ -123,8 +124,8 @@ Conn* ConnTable::find(std::uint64_t conn_id) {
 Work* ConnTable::work_of(std::uint64_t conn_id) {
   if (last_ != nullptr && last_id_ == conn_id) return &last_->work();
   const auto found = conns_.find(conn_id);
-  return found == conns_.end() || found->second.conn == nullptr ? nullptr
-                                                                : &found->second.conn->work();
+  if (found == conns_.end()) return datagrams_.work_of(conn_id);
+  return found->second.conn == nullptr ? nullptr : &found->second.conn->work();
 }
 
 FlowLosses ConnTable::losses() const {
@@ -304,6 +305,7 @@ bool ConnTable::for_each_stack(const Request& request, const StackVisitor& visit
 
 void ConnTable::on_tick(Ns now_ns) {
   end_all_reset();
+  datagrams_.on_tick(now_ns);
   for (auto& [id, entry] : conns_) {
     if (entry.conn->wants_tick()) entry.conn->on_tick(now_ns);
   }
@@ -319,6 +321,7 @@ std::vector<std::uint64_t> ConnTable::unix_connections() const {
 
 void ConnTable::finish() {
   end_all_reset();
+  datagrams_.finish();
   for (auto& [id, entry] : conns_)
     entry.conn->finish(out_);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "flow/conn.h"
+#include "flow/datagrams.h"
 #include "flow/stack_samples.h"
 #include "model/route_patterns.h"
 
@@ -36,6 +37,7 @@ class ConnTable {
 
   void on_event(const tw_ev_conn_open& open);
   void on_event(const DataView& data);
+  void on_event(const DatagramView& datagram) { datagrams_.on_datagram(datagram, out_); }
   void on_event(const tw_ev_arrival& arrival);
   void on_event(const tw_ev_conn_shut& shut);
   void on_event(const tw_ev_conn_close& close);
@@ -105,6 +107,7 @@ class ConnTable {
   Ledger ledger_;  // outlives the connections
   bool want_stacks_ = false;
   StackSamples stacks_;
+  Datagrams datagrams_;
   Map conns_;
   std::list<std::uint64_t> by_use_;  // most recently used first
   // Connections that their peers reset a moment ago: what a thread was sending meanwhile is told

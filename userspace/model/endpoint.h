@@ -15,6 +15,7 @@ enum class Family : std::uint8_t { Unknown, Unix, Inet, Inet6 };
 // bytes; `port` in host order. `path` only for Unix: empty = unnamed, a first byte 0 = abstract.
 struct Endpoint {
   Family family = Family::Unknown;
+  bool datagrams = false;  // of UDP, not of TCP
   std::uint16_t port = 0;
   std::array<std::uint8_t, 16> address{};
   InlineText<108> path;

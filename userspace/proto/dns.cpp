@@ -200,6 +200,10 @@ std::unique_ptr<Parser> make() {
 
 }  // namespace
 
-const ParserSpec kDns{.name = "dns", .family = ProtocolFamily::Dns, .detect = detect, .make = make};
+const ParserSpec kDns{.name = "dns",
+                      .family = ProtocolFamily::Dns,
+                      .detect = detect,
+                      .make = make,
+                      .datagrams = &kDnsDatagrams};
 
 }  // namespace tailwhy

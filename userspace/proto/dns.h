@@ -1,5 +1,6 @@
-// DNS over TCP (RFC 1035 4.2.2, RFC 7766): messages with their lengths before them, matched by
-// their ids and questions, as servers may answer in any order.
+// DNS over TCP (RFC 1035 4.2.2, RFC 7766) and, in dns_datagram.cpp, over UDP. Over TCP: messages
+// with their lengths before them, matched by their ids and questions, as servers may answer in any
+// order.
 //
 // - The operation is the type that a query asks for ("A"; of a fixed list, else _OTHER), or the
 //   opcode of other requests ("NOTIFY", "UPDATE"). Names that are asked for are told nowhere.
@@ -17,5 +18,6 @@
 namespace tailwhy {
 
 extern const ParserSpec kDns;
+extern const DatagramSpec kDnsDatagrams;
 
 }  // namespace tailwhy

@@ -179,6 +179,8 @@ class Parser {
   virtual void start_unsynchronised(Side side) = 0;
 };
 
+struct DatagramSpec;
+
 enum class Confidence : std::uint8_t { No, NeedMore, Yes };
 
 struct ParserSpec {
@@ -196,11 +198,15 @@ struct ParserSpec {
   // First bytes of a connection (eight at least; nine are compared) whose calls hold frames of many
   // exchanges: more of each is captured. Empty: there are none.
   std::string_view framed_signature;
+  // Of protocols that speak in datagrams, too (datagram.h); null: it does not.
+  const DatagramSpec* datagrams = nullptr;
 };
 
 // All protocols, in the order in which they are asked (registry.cpp).
 std::span<const ParserSpec* const> parser_specs();
 // By name; null: there is none.
 const ParserSpec* parser_spec(std::string_view name);
+// The one that speaks in datagrams.
+const ParserSpec& datagram_protocol();
 
 }  // namespace tailwhy

@@ -31,6 +31,10 @@ std::span<const ParserSpec* const> parser_specs() {
   return kParsers;
 }
 
+const ParserSpec& datagram_protocol() {
+  return kDns;
+}
+
 const ParserSpec* parser_spec(std::string_view name) {
   for (const ParserSpec* spec : kParsers) {
     if (spec->name == name) return spec;

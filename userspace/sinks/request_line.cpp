@@ -132,7 +132,10 @@ void put_what(fmt::memory_buffer& out, const Request& request) {
 void put_peer(fmt::memory_buffer& out, const Request& request, bool address) {
   const Endpoint& peer = *request.peer;
   const bool unix_socket = request.local->family == Family::Unix || peer.family == Family::Unix;
-  put_word(out, ",\"network.transport\":", unix_socket ? "unix" : "tcp");
+  put_word(out, ",\"network.transport\":",
+           unix_socket                ? "unix"
+           : request.local->datagrams ? "udp"
+                                      : "tcp");
   if (!address && request.role != Role::Client) return;
   if (peer.family == Family::Unknown) return;
   put_text(out, ",\"network.peer.address\":", address_text(peer));

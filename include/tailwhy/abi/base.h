@@ -22,6 +22,8 @@
 #define TW_PIECES_MAX 4
 /* The last bytes of a call whose payload was not captured to its end. */
 #define TW_TAIL_BYTES 8
+/* A record of a datagram carries fewer bytes of it. */
+#define TW_DATAGRAM_MAX 512
 /* TASK_COMM_LEN of the kernel. */
 #define TW_COMM_BYTES 16
 /* Return addresses that one stack of the `stacks` map holds; the kernel's default limit. */

@@ -27,7 +27,10 @@ struct tw_config {
 	__u64 framed_signatures[TW_SIGNATURES_MAX];
 	__u8 framed_ninth[TW_SIGNATURES_MAX]; /* the byte that follows; 0: any, or none */
 	__u8 _pad2[4];
+	/* Of the first eight bytes of datagrams that are told: these bits have this value; 0: none are. */
+	__u64 datagram_mask;
+	__u64 datagram_value;
 };
-TW_ABI_SIZE(struct tw_config, 64);
+TW_ABI_SIZE(struct tw_config, 80);
 
 #endif

@@ -21,7 +21,9 @@
 	X(TLS_UNJOINED, "tls_unjoined",                                                          \
 	  "calls of TLS libraries whose connection is not known: it stays unknown", 0)           \
 	X(PROGRAM_MISSED, "program_missed",                                                      \
-	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)
+	  "runs of a hook that the kernel skipped: the same hook was interrupted", 1)            \
+	X(DATAGRAM_OTHER, "datagram_other",                                                      \
+	  "datagrams of UDP that are of no protocol that is read: not measured", 0)
 
 enum tw_counter {
 #define TW_ROW(NAME, reason, doc, lost) TW_CNT_##NAME,

@@ -26,7 +26,8 @@
 	X(13, CONN_CONNECT, conn_connect, "a thread of the target begins to connect")            \
 	X(14, ACK, ack,                                                                          \
 	  "the peer has acknowledged all that was sent, or closed or opened its window")         \
-	X(15, STACK, stack, "where a thread of the target was in its code")
+	X(15, STACK, stack, "where a thread of the target was in its code")                      \
+	X(16, DATAGRAM, datagram, "a datagram crossed a socket boundary, with its first bytes")
 
 enum tw_event_type {
 	TW_EV_NONE = 0,
@@ -330,6 +331,30 @@ struct tw_ev_stack {
 	__u8 top[TW_STACK_TOP_BYTES]; /* from sp on */
 };
 TW_ABI_SIZE(struct tw_ev_stack, 1088);
+
+enum tw_datagram_flags {
+	TW_DATAGRAM_REMOTE = 1 << 0, /* `remote` is known */
+};
+
+/* Of UDP, where its first bytes may be of a protocol that is read (cfg.datagram_mask). */
+struct tw_ev_datagram {
+	struct tw_ev_hdr hdr; /* ts: the call returned; payload follows the struct */
+	__u64 socket_id; /* cookie */
+	__u64 arrived_ns; /* IN: it entered the socket's queue; 0: not seen */
+	__u32 len_bytes; /* of the datagram; IN: that the process took */
+	__u32 captured_bytes; /* payload bytes in this record */
+	__u32 pid;
+	__u32 tid;
+	__u16 local_port; /* host order */
+	__u16 remote_port; /* host order */
+	__u8 dir; /* enum tw_dir */
+	__u8 family; /* enum tw_family */
+	__u8 flags; /* enum tw_datagram_flags */
+	__u8 _pad[1];
+	__u8 local[16]; /* what the socket is bound to; IPv4 in the first four bytes, network order */
+	__u8 remote[16];
+};
+TW_ABI_SIZE(struct tw_ev_datagram, 88);
 
 /* Map formats read by the loader, not ring records. */
 

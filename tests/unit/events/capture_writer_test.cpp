@@ -53,6 +53,22 @@ bool wait_for_blocks(const CaptureWriter& writer, std::uint64_t blocks) {
 
 }  // namespace
 
+TEST_CASE("capture writer: what is secret of a datagram is overwritten", "[events][capture]") {
+  const TempDir dir;
+  EventBuilder b;
+  b.datagram(1, TW_DIR_IN, 5, "public secret");
+  {
+    auto writer = make_writer(dir.file("d.twcap"));
+    const std::vector<PayloadSpan> secrets = {{7, 6}};
+    writer->add(b.records().front(), secrets);
+    writer->finish().value();
+  }
+  const Replay back = replay_file(dir.file("d.twcap"));
+  REQUIRE(back.diary.lines.size() == 1);
+  CHECK_THAT(back.diary.lines.front(), Contains("public "));
+  CHECK_THAT(back.diary.lines.front(), !Contains("secret"));
+}
+
 TEST_CASE("capture writer: a recording replays event for event", "[events][capture]") {
   EventBuilder b;
   b.open(1, TW_ROLE_SERVER);

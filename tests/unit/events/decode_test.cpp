@@ -33,7 +33,8 @@ EventBuilder one_of_each() {
       .call_errors(101, 12, 3, 2, 5)
       .connect(2, 101, 13)
       .ack(1, 14)
-      .stack(101, 15, 3);
+      .stack(101, 15, 3)
+      .datagram(3, TW_DIR_IN, 16, std::string(100, 'd'));
   return b;
 }
 
@@ -229,6 +230,27 @@ TEST_CASE("decode: no record carries more than TW_PAYLOAD_MAX", "[events][decode
   CHECK(copy.status() == DecodeStatus::Ok);
   event.captured_bytes = TW_PAYLOAD_MAX + 1;
   CHECK(copy.status() == DecodeStatus::Malformed);
+}
+
+TEST_CASE("decode: lengths of a datagram must agree with each other", "[events][decode]") {
+  const auto broken = [&](auto change) {
+    EventBuilder b;
+    b.datagram(3, TW_DIR_OUT, 1, std::string(64, 'x'));
+    Copy copy(b.records().front());
+    change(copy.as<tw_ev_datagram>());
+    return copy.status();
+  };
+  const auto malformed = DecodeStatus::Malformed;
+  CHECK(broken([](tw_ev_datagram& e) { e.len_bytes = 1000; }) == DecodeStatus::Ok);
+  CHECK(broken([](tw_ev_datagram& e) { e.captured_bytes = 3; }) == DecodeStatus::Ok);
+  CHECK(broken([](tw_ev_datagram& e) { e.captured_bytes = 65; }) == malformed);
+  CHECK(broken([](tw_ev_datagram& e) { e.hdr.size_bytes -= 1; }) == malformed);
+  CHECK(broken([](tw_ev_datagram& e) { e.len_bytes = 63; }) == malformed);
+  CHECK(broken([](tw_ev_datagram& e) { e.dir = 2; }) == malformed);
+  CHECK(broken([](tw_ev_datagram& e) { e.family = TW_AF_UNIX; }) == malformed);
+  EventBuilder b;
+  b.datagram(3, TW_DIR_OUT, 1, std::string(TW_DATAGRAM_MAX, 'x'));
+  CHECK(Copy(b.records().front()).status() == malformed);
 }
 
 TEST_CASE("decode: enums that others index with are in range", "[events][decode]") {

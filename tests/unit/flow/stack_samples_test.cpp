@@ -47,7 +47,7 @@ class SlowFlow final : public EventHandler, public FlowListener {
   void on_event(const EventView& event) override {
     std::visit(
         [this]<class Event>(const Event& e) {
-          if constexpr (std::is_same_v<Event, DataView>) {
+          if constexpr (std::is_same_v<Event, DataView> || std::is_same_v<Event, DatagramView>) {
             table.on_event(e);
           } else if constexpr (requires { table.on_event(*e); }) {
             table.on_event(*e);
