@@ -149,11 +149,15 @@ TEST_CASE("streams: those beyond the limit have no times, and are counted", "[fl
   }
   for (std::uint64_t conn = 1; conn <= kStreams; ++conn)
     b.out(conn, 10000 + conn, chunk("data: a\n\n") + chunk(""));
+  // those that have ended make room
+  b.in(1, 30000, "GET /events HTTP/1.1\r\n\r\n")
+      .out(1, 30001, chunked("text/event-stream") + chunk("data: a\n\n") + chunk(""));
   flow.feed(b);
-  REQUIRE(flow.streams.size() == kStreams);
+  REQUIRE(flow.streams.size() == kStreams + 1);
   CHECK(flow.table.losses().streams_full == 8);
   const auto timed =
       std::count_if(flow.streams.begin(), flow.streams.end(),
                     [](const StreamFacts& facts) { return facts.times.events == 1; });
-  CHECK(timed == 8192);
+  CHECK(timed == 8192 + 1);
+  CHECK(flow.streams.back().times.events == 1);
 }
