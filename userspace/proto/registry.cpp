@@ -1,6 +1,7 @@
 // THE table of protocols, in the order in which they are asked about a connection's first bytes.
 // Adding a protocol is its one file and one row here.
 #include "proto/amqp.h"
+#include "proto/cassandra.h"
 #include "proto/dns.h"
 #include "proto/fastcgi.h"
 #include "proto/http1.h"
@@ -22,7 +23,7 @@ namespace {
 
 constexpr const ParserSpec* kParsers[] = {
     &kHttp1, &kHttp2, &kKafka, &kPostgreSql, &kMySql, &kMongoDb, &kMemcached, &kRedis,
-    &kMqtt,  &kAmqp,  &kNats,  &kWebSocket,  &kDns,   &kFastCgi, &kUwsgi,
+    &kMqtt,  &kAmqp,  &kNats,  &kWebSocket,  &kDns,   &kFastCgi, &kUwsgi,     &kCassandra,
 };
 
 }  // namespace
