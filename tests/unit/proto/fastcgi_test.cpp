@@ -161,6 +161,19 @@ TEST_CASE("fastcgi: an END_REQUEST that was not captured", "[proto][fastcgi]") {
   }
 }
 
+TEST_CASE("fastcgi: a request that overtakes the padding of the end before", "[proto][fastcgi]") {
+  std::string last = end(1) + std::string(9, '\0');
+  last[6] = 9;
+  const std::string out = record(kStdout, 1, kFine) + last;
+  ParserDriver driver(kFastCgi);
+  driver.request(ask(1, "/a")).response(out.substr(0, out.size() - 5)).request(ask(1, "/b"));
+  driver.response(out.substr(out.size() - 5) + answer(1, kMissing));
+  CHECK(std::count_if(driver.log().begin(), driver.log().end(), [](const std::string& line) {
+          return line.starts_with("response end");
+        }) == 2);
+  CHECK(driver.log()[driver.log().size() - 2] == "response head 404 stream 65537");
+}
+
 TEST_CASE("fastcgi: what cannot be a record loses the place", "[proto][fastcgi]") {
   for (const std::string& bad : {"\2\1\0\1\0\x08\0\0........"s, "\1\x0c\0\1\0\x08\0\0........"s,
                                  "\1\0\0\1\0\x08\0\0........"s, record(kBegin, 1, "short"),

@@ -50,6 +50,7 @@ Lines ended(const std::vector<Turn>& turns) {
 
 TEST_CASE("uwsgi: one request and its answer", "[proto][uwsgi]") {
   const std::string asks = conversation()[0].bytes;
+  CHECK(lines_of(kUwsgi, conversation()).back() == "response head 200");  // before it ends
   CHECK(ended(conversation()) == Lines{"request begin 0", "request head POST /orders/{id} -",
                                        fmt::format("request end {} framing", asks.size()),
                                        "response begin 0", "response head 200",
