@@ -70,6 +70,7 @@ traced "own choice" $io
 check "own choice: uses $ready" uses $ready
 check "own choice: uses switch_tp" uses switch_tp
 check "own choice: uses waking_tp" uses waking_tp
+check "own choice: uses sys_exit_tp" uses sys_exit_tp
 check "own choice: nothing of sched is missing" complete "run queues"
 traced "fexit forced" inet_send_fx --disable-feature sock_length_tp,data_ready_tp
 traced "system calls forced" sys_io_tp --disable-feature sock_length_tp,data_ready_tp,fexit
