@@ -48,7 +48,7 @@ def check_counts(trace, counted, asked):
 
 
 class Upstream:
-    """Answers over TCP, each question after `seconds`; logs when it got one and when it answered."""
+    """Answers over TCP, each question after `seconds`; logs when it got one and when it begins to answer."""
 
     def __init__(self, t, seconds):
         self.socket = socket.create_server((LOOPBACK, 0))
@@ -71,8 +71,8 @@ class Upstream:
                 message = stream.read(int.from_bytes(size, "big"))
                 begun = time.monotonic_ns()
                 time.sleep(self.seconds)
-                found.sendall(framed(answer(message)))
                 self.log.append((begun, time.monotonic_ns()))
+                found.sendall(framed(answer(message)))
 
 
 @case(breaks=("drop_request", "invent_request", "add_loss"))

@@ -30,7 +30,7 @@ class Peer:
 
 
 class Upstream:
-    """Answers each question after `seconds`; logs when it got one and when it answered."""
+    """Answers each question after `seconds`; logs when it got one and when it begins to answer."""
 
     def __init__(self, t, seconds):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -49,8 +49,8 @@ class Upstream:
                 return
             begun = time.monotonic_ns()
             time.sleep(self.seconds)
-            self.socket.sendto(answer(message), peer)
             self.log.append((begun, time.monotonic_ns()))
+            self.socket.sendto(answer(message), peer)
 
 
 def check_udp(trace):
