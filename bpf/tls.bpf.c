@@ -187,9 +187,11 @@ static __always_inline int on_leave(struct pt_regs *ctx)
 
 	if (!in || !in->session)
 		return 0;
+	op = TW_TLS_OP(in->what);
+	if (op != TW_TLS_OP(bpf_get_attach_cookie(ctx)))
+		return 0; /* a call that the library made within its own */
 	key.address = in->session;
 	in->session = 0;
-	op = TW_TLS_OP(in->what);
 	task = tw_task_get(current);
 	if (!task)
 		return 0;
@@ -215,14 +217,17 @@ static __always_inline int on_enter(struct pt_regs *ctx)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct tw_task *task = tw_task_get(current);
-	struct tls_session key = {.address = ctx->di};
+	struct tls_session key = {};
 	struct tw_tls_call *in;
+	__u64 session = ctx->di;
 	__u32 what;
 
 	if (!task)
 		return 0;
 	what = bpf_get_attach_cookie(ctx);
+	barrier_var(session); /* else its address is taken apart, which no verifier allows */
 	if (TW_TLS_OP(what) == TW_TLS_FREE) {
+		key.address = session;
 		key.pid = task->pid;
 		bpf_map_delete_elem(&tls_ties, &key);
 		return 0;
@@ -232,7 +237,10 @@ static __always_inline int on_enter(struct pt_regs *ctx)
 		tw_count(TW_CNT_TASK_ALLOC);
 		return 0;
 	}
-	in->session = ctx->di;
+	/* A read may shake hands first, by the function that programs use for that. */
+	if (TW_TLS_OP(what) == TW_TLS_HANDSHAKE && in->session == session)
+		return 0;
+	in->session = session;
 	in->buffer = ctx->si;
 	in->moved = ctx->cx;
 	in->what = what;
@@ -242,7 +250,7 @@ static __always_inline int on_enter(struct pt_regs *ctx)
 
 /*
  * Where a function is entered: at the place in its first instructions that costs least. Where it is
- * left: at its return instructions, or by a return probe.
+ * left: by a return probe.
  */
 SEC("?uprobe") /* since 6.6: a link for many places, by a number that libbpf does not know */
 int tls_enter_um(struct pt_regs *ctx)

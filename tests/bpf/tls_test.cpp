@@ -63,6 +63,10 @@ __attribute__((noinline)) int SSL_read(Session* session, void* buffer, int size)
   return static_cast<int>(given);
 }
 
+__attribute__((noinline)) int SSL_do_handshake(Session* session) {
+  return session->fd >= 0 ? 1 : -1;
+}
+
 __attribute__((noinline)) int SSL_write_ex(Session* session,
                                            const void* buffer,
                                            std::size_t size,
@@ -194,6 +198,16 @@ TEST_CASE("tls: what else the program uses within a call is not joined", "[tls]"
     for (const Call& call : conn.out)
       CHECK((call.flags & TW_DATA_TLS) == 0);
   }
+}
+
+TEST_CASE("tls: a read that shakes hands within gives its plaintext all the same", "[tls]") {
+  const Trace trace = serve(usable_modes().front(), {"question"}, [](Session& session) {
+    session.within = [&session] { must(SSL_do_handshake(&session) == 1, "shake hands"); };
+    must(SSL_do_handshake(&session) == 1, "shake hands");
+    must(read_some(session, 100) == "question", "read");
+  });
+  CHECK(payload(trace.only().plain_in) == "question");
+  trace.check_no_loss();
 }
 
 TEST_CASE("tls: a session whose program reads for it has the connection of that read", "[tls]") {

@@ -36,9 +36,9 @@ std::vector<DoctorRow> examine_tls(std::uint32_t pid, const KernelFeatures& feat
   };
   TlsLibraries libraries;
   for (const TlsLibrary& library : libraries.look(pid)) {
-    add(fmt::format(
-        "{}, {} probes by {}{}", describe(library), library.entered.size() + library.left.size(),
-        multi ? "uprobe_multi" : "perf uprobes", library.return_probes ? ", some on returns" : ""));
+    add(fmt::format("{}, {} probes by {}", describe(library),
+                    library.entered.size() + library.left.size(),
+                    multi ? "uprobe_multi" : "perf uprobes"));
   }
   if (rows.empty()) add("none that is known: its encrypted connections are unknown");
   return rows;

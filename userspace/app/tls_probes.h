@@ -38,7 +38,7 @@ class TlsProbes {
 std::vector<DoctorRow> examine_tls(std::uint32_t pid, const KernelFeatures& features);
 
 /// What it is, and what a read or write of plaintext will cost about: "/lib/libssl.so.3 (OpenSSL):
-/// about 1.4 us a call".
+/// about 2 us a call".
 std::string describe(const TlsLibrary& library);
 
 }  // namespace tailwhy

@@ -3,14 +3,11 @@
 #include <Zydis/Zydis.h>
 #include <algorithm>
 #include <array>
-#include <optional>
 
 namespace tailwhy {
 namespace {
 
-constexpr std::size_t kMostCode = std::size_t{64} << 10;
 constexpr int kMostPrologue = 32;  // instructions
-constexpr std::size_t kMostReturns = 16;
 
 struct Instruction {
   ZydisDecodedInstruction info;
@@ -68,13 +65,37 @@ bool loses_argument(const Instruction& at) {
   });
 }
 
-// Where a direct jump leads; nothing: outside of the code, or not to be told.
-std::optional<std::size_t> target(const Instruction& jump, std::size_t offset, std::size_t size) {
-  const ZydisDecodedOperand& operand = jump.operands[0];
-  if (operand.type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !operand.imm.is_relative) return {};
-  const auto to = static_cast<std::int64_t>(offset + jump.info.length) + operand.imm.value.s;
-  if (to < 0 || static_cast<std::uint64_t>(to) >= size) return {};
-  return static_cast<std::size_t>(to);
+bool writes(const Instruction& at, ZydisRegister whole) {
+  const auto operands = std::span(at.operands).first(at.info.operand_count);
+  return std::any_of(operands.begin(), operands.end(), [&](const ZydisDecodedOperand& operand) {
+    return operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+           (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0 &&
+           ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value) == whole;
+  });
+}
+
+// mov %rsp,%rcx or lea N(%rsp),%rcx
+bool takes_place_on_stack(const Instruction& at) {
+  const ZydisDecodedOperand& from = at.operands[1];
+  if (at.info.mnemonic == ZYDIS_MNEMONIC_MOV)
+    return from.type == ZYDIS_OPERAND_TYPE_REGISTER && from.reg.value == ZYDIS_REGISTER_RSP;
+  return at.info.mnemonic == ZYDIS_MNEMONIC_LEA && from.mem.base == ZYDIS_REGISTER_RSP;
+}
+
+std::optional<std::int64_t> find_inner(const Decoder& decoder, std::span<const std::byte> code) {
+  Instruction at{};
+  std::size_t offset = 0;
+  for (int i = 0; i < kMostPrologue && offset < code.size(); ++i) {
+    if (!decoder.decode(code.subspan(offset), at) || is_return(at) || is_jump(at)) return {};
+    offset += at.info.length;
+    if (at.info.mnemonic == ZYDIS_MNEMONIC_CALL) {
+      if (at.info.opcode != 0xe8) return {};
+      return static_cast<std::int64_t>(offset) + at.operands[0].imm.value.s;
+    }
+    if (writes(at, ZYDIS_REGISTER_RDI) || writes(at, ZYDIS_REGISTER_RSI)) return {};
+    if (writes(at, ZYDIS_REGISTER_RCX) && !takes_place_on_stack(at)) return {};
+  }
+  return {};
 }
 
 void find_entry(const Decoder& decoder, std::span<const std::byte> code, ProbePoints& points) {
@@ -92,43 +113,6 @@ void find_entry(const Decoder& decoder, std::span<const std::byte> code, ProbePo
   }
 }
 
-// Follows every path from the first instruction on, so that no byte is taken for an instruction
-// that is none: a probe there would break the program. False: some path leads out.
-bool find_returns(const Decoder& decoder,
-                  std::span<const std::byte> code,
-                  std::vector<std::size_t>& returns) {
-  std::vector<bool> seen(code.size());
-  std::vector<std::size_t> begins = {0};
-  Instruction at{};
-  while (!begins.empty()) {
-    std::size_t offset = begins.back();
-    begins.pop_back();
-    while (!seen[offset]) {
-      seen[offset] = true;
-      if (!decoder.decode(code.subspan(offset), at)) return false;
-      if (is_return(at)) {
-        returns.push_back(offset);
-        break;
-      }
-      if (is_conditional(at) || is_jump(at)) {
-        const auto to = target(at, offset, code.size());
-        if (!to) return false;
-        begins.push_back(*to);
-        if (is_jump(at)) break;
-      }
-      if (at.info.mnemonic == ZYDIS_MNEMONIC_UD2 || at.info.mnemonic == ZYDIS_MNEMONIC_HLT) break;
-      offset += at.info.length;
-      // a call that does not return may be the last
-      if (offset >= code.size()) {
-        if (at.info.mnemonic != ZYDIS_MNEMONIC_CALL) return false;
-        break;
-      }
-    }
-  }
-  std::sort(returns.begin(), returns.end());
-  return returns.size() <= kMostReturns;
-}
-
 }  // namespace
 
 ProbePoints find_probe_points(std::span<const std::byte> code) {
@@ -136,8 +120,8 @@ ProbePoints find_probe_points(std::span<const std::byte> code) {
   if (code.empty()) return points;
   const Decoder decoder;
   find_entry(decoder, code, points);
-  if (code.size() > kMostCode || !find_returns(decoder, code, points.returns))
-    points.returns.clear();
+  points.return_emulated = points.entry_emulated && points.entry == 0;
+  points.inner = find_inner(decoder, code);
   return points;
 }
 

@@ -1,13 +1,13 @@
 // Where in a function's code a probe costs least. The kernel emulates some instructions; any other
-// under a probe is copied out and single-stepped, which costs a second trap (20 us each under some
-// hypervisors). So: the first emulated one before the arguments are lost, and its returns instead
-// of a return probe. Knows no files: bytes in, offsets out. Code is untrusted.
+// under a probe is copied out and single-stepped, which costs a second trap (20 us and more under
+// some hypervisors; `ret` is one of them). So: the first emulated one before the arguments are
+// lost. Knows no files: bytes in, offsets out. Code is untrusted.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <vector>
 
 namespace tailwhy {
 
@@ -17,12 +17,14 @@ struct ProbePoints {
   std::size_t entry = 0;
   /// The kernel emulates that instruction; false: it will be single-stepped.
   bool entry_emulated = false;
-  /// Of all instructions by which the function returns, ascending; empty: they could not be found,
-  /// because it ends in another function or jumps to where nobody knows.
-  std::vector<std::size_t> returns;
+  /// A return probe costs no more than that, too: it sits on the first instruction of all.
+  bool return_emulated = false;
+  /// The first function that it calls, relative to its own first byte, if that gets its first two
+  /// arguments unchanged and, as the fourth, its own fourth or a place on its stack.
+  std::optional<std::int64_t> inner;
 };
 
-/// `code`: the whole function; what is beyond 64 KiB is not looked at. Linear time.
+/// `code`: the function's first bytes; some dozens of instructions are looked at.
 ProbePoints find_probe_points(std::span<const std::byte> code);
 
 }  // namespace tailwhy

@@ -31,8 +31,7 @@ struct TlsLibrary {
   std::vector<CodeProbe> left;
   /// What a read or write of plaintext will cost the process about, by the places that were found.
   Ns expected_ns = 0;
-  bool return_probes = false;  ///< some functions' returns were not found
-  bool stepped = false;        ///< some probes are on instructions that the kernel single-steps
+  bool stepped = false;  ///< some probes are on instructions that the kernel single-steps
 };
 
 /// Nothing: the file has no function that reads and none that writes plaintext.

