@@ -48,8 +48,8 @@ struct Datagrams::Exchange {
         work{.conn_id = facts.conn_id, .role = facts.role},
         assembler(facts, listener, losses, budget, ledger, routes, work) {}
 
-  // A call moved the datagram: `messages` speak of it.
-  void move(Stream& stream, const DatagramView& view, const std::vector<Message>& messages) {
+  // A call moved the datagram: `told` speaks of it.
+  void move(Stream& stream, const DatagramView& view, const ParseOutput& told) {
     stream.add_arrival(0, view->arrived_ns);
     Call& call = stream.add_call();
     call.begin = 0;
@@ -59,7 +59,7 @@ struct Datagrams::Exchange {
     call.tid = view->tid;
     call.account = work.account;
     stream.set_next(view->len_bytes);
-    (void)assembler.apply(messages, requests, answers);
+    (void)assembler.apply(told, requests, answers);
   }
 
   ConnFacts facts;
@@ -158,7 +158,7 @@ void Datagrams::on_request(const DatagramView& view,
   Message& end = out.tell(Message::Kind::RequestEnd, Side::Request, view->len_bytes, kStream);
   end.end_rule = EndRule::Framing;
   end.size = view->len_bytes;
-  exchange.move(exchange.requests, view, out.messages);
+  exchange.move(exchange.requests, view, out);
   ledger_.after_call(exchange.work, view->tid, true, false);
 }
 
@@ -181,7 +181,7 @@ void Datagrams::on_answer(const DatagramView& view,
   Message& end = out.tell(Message::Kind::ResponseEnd, Side::Response, view->len_bytes, kStream);
   end.end_rule = EndRule::Framing;
   end.size = view->len_bytes;
-  exchange->move(exchange->answers, view, out.messages);
+  exchange->move(exchange->answers, view, out);
   ledger_.after_call(exchange->work, view->tid, false, false);
   forget(*exchange);
 }
