@@ -57,10 +57,18 @@ struct {
  */
 static __always_inline bool is_record(struct task_struct *current, struct tw_task *task)
 {
+	/* Only looked at: the next who asks for the call's message must get the same one. */
+	__u64 args = task ? task->mmsg_args : 0;
+	__u32 index = task ? task->mmsg_index : 0;
 	struct tw_cursor cur;
 	__u8 head[3];
+	bool found = tw_cursor_init(&cur, current, task);
 
-	if (!tw_cursor_init(&cur, current, task) || cur.left_bytes < sizeof(head) ||
+	if (task) {
+		task->mmsg_args = args;
+		task->mmsg_index = index;
+	}
+	if (!found || cur.left_bytes < sizeof(head) ||
 	    bpf_probe_read_user(head, sizeof(head), (void *)cur.base))
 		return false;
 	return head[0] >= 20 && head[0] <= 23 && head[1] == 3 && head[2] <= 4;
