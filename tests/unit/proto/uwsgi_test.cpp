@@ -91,7 +91,7 @@ TEST_CASE("uwsgi: cut anywhere, with gaps, and as recorded", "[proto][uwsgi]") {
   const auto said = lines_of(kUwsgi, conversation());
   for (std::size_t at = 0; at < conversation()[0].bytes.size(); ++at) {
     ParserDriver driver(kUwsgi);
-    const std::string_view text = conversation()[0].bytes;
+    const std::string text = conversation()[0].bytes;
     driver.turn(Side::Request).feed(Side::Request, text.substr(0, at)).skip(Side::Request, 1);
     driver.feed(Side::Request, text.substr(at + 1)).response(kFine);
     for (const std::string& line : driver.log()) {
