@@ -1,5 +1,6 @@
 """AMQP by RabbitMQ's own counts: its counters, which its metrics show. A node takes long to start, so that few cases
 ask many things."""
+import signal
 import struct
 import threading
 import time
@@ -197,12 +198,12 @@ def attach_in_the_middle(t):
             thread.join()
         half.send(message[1000:] + declare(1, "q", 1)).wait((50, 11))
         half.send(get(1, "q")).wait((60, 71))
-        server.process.signal(19)
+        server.process.signal(signal.SIGSTOP)
         try:
             half.send(declare(1, "q", 1) + method(1, 60, 10, bytes(7)))
             time.sleep(0.2)
         finally:
-            server.process.signal(18)
+            server.process.signal(signal.SIGCONT)
         half.wait((60, 11))
     counted = Counter(r["messaging.operation.name"] for r in asked(trace))
     nameless = [r for r in trace.requests() if r["network.protocol.name"] == "unknown"]

@@ -1,4 +1,5 @@
 """MQTT by mosquitto's own counts: $SYS/broker and the packets in its log."""
+import signal
 import threading
 import time
 from collections import Counter
@@ -139,12 +140,12 @@ def times(t):
     client = Client(t, server)
     client.send(publish("t", b"x", 1, 1)).read_types({PUBACK: 1})
     with t.trace(server.pid) as trace:
-        server.process.signal(19)
+        server.process.signal(signal.SIGSTOP)
         try:
             client.send(publish("t", b"x", 1, 2) + publish("t", b"x", 2, 3) + PINGREQ)
             time.sleep(0.2)
         finally:
-            server.process.signal(18)
+            server.process.signal(signal.SIGCONT)
         client.read_types({PUBACK: 1, PUBREC: 1, PINGRESP: 1})
         time.sleep(0.05)
         client.send(numbered(PUBREL, 3)).read_types({PUBCOMP: 1})

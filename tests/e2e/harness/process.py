@@ -29,8 +29,23 @@ class Process:
         return self.popen.wait(timeout)
 
     def signal(self, number):
-        if self.running():
-            os.kill(self.pid, number)
+        """Of SIGSTOP returns when every thread stands still: until then they may go on reading."""
+        if not self.running():
+            return
+        os.kill(self.pid, number)
+        end = time.monotonic() + 5
+        while number == signal.SIGSTOP and not self._stands_still() and time.monotonic() < end:
+            time.sleep(0.001)
+
+    def _stands_still(self):
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:  # it has ended
+                continue
+            if state != "T":
+                return False
+        return True
 
     def end(self):
         """SIGTERM, then SIGKILL, then whatever is left of its own process group."""
