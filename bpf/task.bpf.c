@@ -123,6 +123,7 @@ static __always_inline int on_exit(struct task_struct *task)
 
 	if (!t)
 		return 0;
+	tw_task_at_call(task, t);
 	now_ns = bpf_ktime_get_ns();
 	ev = tw_reserve(now_ns, TASK_EXIT, struct tw_ev_task_exit);
 	if (!ev)

@@ -62,7 +62,7 @@ static __always_inline struct tw_task *tw_task_get(struct task_struct *task)
 struct tw_task *tw_task_mark(struct task_struct *task);
 
 /*
- * A thread of a target makes a call, so it is on a CPU, but the switch to it was not told: kernels
+ * A thread of a target makes a call, or ends, so it is on a CPU, but the switch to it was not told: kernels
  * can keep to themselves what happens while a protected process is `current`, and that includes the
  * switch away from it. Sets the account right from the kernel's own sums.
  */
@@ -72,7 +72,7 @@ void tw_task_resend_off(struct tw_task *t);
 /* Sends what calls of the thread failed since this was last done. */
 void tw_task_send_failed(struct tw_task *t);
 
-/* Before a socket call of the thread is told. */
+/* Before a socket call of the thread is told, or its end. */
 static __always_inline void tw_task_at_call(struct task_struct *current, struct tw_task *t)
 {
 	if (cfg.want_sched && t->state != TW_TASK_ON_CPU)

@@ -49,12 +49,18 @@ inline void check_chain(const std::vector<tw_ev_off_cpu>& offs) {
 // The sleep in call `nr` that was longest, among those that began at `from` or later.
 inline tw_ev_off_cpu longest_sleep(const std::vector<tw_ev_off_cpu>& offs, long nr, Ns from) {
   const tw_ev_off_cpu* longest = nullptr;
+  std::string told;
   for (const tw_ev_off_cpu& off : offs) {
+    told += "\n  call " + std::to_string(off.nr) + ", flags " + std::to_string(off.flags) +
+            ", off at " + std::to_string(off.off_ns) + " for " +
+            std::to_string(off.woken_ns - off.off_ns) + " ns, then woken for " +
+            std::to_string(off.hdr.ts_ns - off.woken_ns) + " ns";
     if (off.nr != nr || off.off_ns < from) continue;
     if (longest == nullptr || off.woken_ns - off.off_ns > longest->woken_ns - longest->off_ns) {
       longest = &off;
     }
   }
+  INFO("call " << nr << ", from " << from << ", told:" << told);
   REQUIRE(longest != nullptr);
   return *longest;
 }
