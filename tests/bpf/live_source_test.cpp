@@ -84,12 +84,12 @@ TEST_CASE("live: a stop token ends it from another thread", "[live]") {
   slow.interval_ns = 3600 * kNsPerSec;  // were the stop not heard, the test would not end
   auto source = LiveSource::create(scene.tracer(), slow).value();
   CountingHandler handler;
+  const Ns begin = mono_now();
   std::stop_source stop;
   std::jthread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     stop.request_stop();
   });
-  const Ns begin = mono_now();
   REQUIRE(source->run(handler, stop.get_token()));
   CHECK(mono_now() - begin >= 50'000'000);
   CHECK(handler.ticks.empty());
