@@ -8,7 +8,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -23,6 +22,35 @@
 
 using namespace tailwhy;
 using namespace tailwhy::test;
+
+namespace {
+
+// The calling thread keeps to one CPU for as long as this lives, and others may keep off it.
+class OtherCpu {
+ public:
+  OtherCpu() {
+    must(sched_getaffinity(0, sizeof(all_), &all_) == 0, "read the CPUs");
+    const int own = sched_getcpu();
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(own, &one);
+    rest_ = all_;
+    if (CPU_COUNT(&all_) > 1) CPU_CLR(own, &rest_);
+    must(sched_setaffinity(0, sizeof(one), &one) == 0, "stay on a CPU");
+  }
+  ~OtherCpu() { sched_setaffinity(0, sizeof(all_), &all_); }
+  OtherCpu(const OtherCpu&) = delete;
+  OtherCpu& operator=(const OtherCpu&) = delete;
+  void leave_it() const {
+    must(sched_setaffinity(0, sizeof(rest_), &rest_) == 0, "leave that CPU");
+  }
+
+ private:
+  cpu_set_t all_{};
+  cpu_set_t rest_{};
+};
+
+}  // namespace
 
 TEST_CASE("off_cpu: a sleep has its call and its length", "[off_cpu]") {
   Shared<Ns> before;
@@ -252,16 +280,20 @@ TEST_CASE("off_cpu: a record that the ring had no room for is sent before the ne
   options.config.ring_size_bytes = 64U << 10;
   options.config.ring_wake_bytes = 16U << 10;
   bool found = false;
-  // whoever is preempted between the two has lost it
+  // Whoever is preempted between the two has lost it: so it goes before all others, and who drains
+  // the ring stays off its CPU.
+  const OtherCpu elsewhere;
   for (int attempt = 0; attempt < 20 && !found; ++attempt) {
     Shared<Flags> flags;
     const auto pair = socket_pair();
     Scene scene(
         first_mode(),
         [&](Side& side) {
-          must(setpriority(PRIO_PROCESS, 0, -20) == 0, "go before others");
+          elsewhere.leave_it();
+          const sched_param first{.sched_priority = 1};
+          must(sched_setscheduler(0, SCHED_FIFO, &first) == 0, "go before others");
           side.wait();
-          timespec shortly{0, 1000};
+          timespec shortly{0, 20'000};  // a shorter one is over before it sleeps
           for (int i = 0; i < 2000; ++i)
             clock_nanosleep(CLOCK_MONOTONIC, 0, &shortly, nullptr);
           timespec long_enough{0, 5'000'000};
