@@ -61,16 +61,6 @@ static __always_inline bool waits_on_fd(__u64 nr)
 	return false;
 }
 
-static __always_inline __u64 conn_id_of(struct sock *sk)
-{
-	struct tw_conn *conn;
-
-	if (!cfg.conns_by_address)
-		return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-	conn = tw_conn_by_address(sk);
-	return conn ? conn->id : 0;
-}
-
 static __always_inline void look_at_fd(struct task_struct *task, __u32 fd, struct tw_off *off)
 {
 	struct file *file = tw_file_of_fd(task, fd);
@@ -84,7 +74,7 @@ static __always_inline void look_at_fd(struct task_struct *task, __u32 fd, struc
 	case S_IFSOCK:
 		sock = BPF_CORE_READ(file, private_data);
 		off->file = TW_FILE_SOCKET;
-		off->object = conn_id_of(BPF_CORE_READ(sock, sk));
+		off->object = tw_conn_id_of(BPF_CORE_READ(sock, sk));
 		break;
 	case S_IFREG: /* since 6.16 that is what anonymous ones say too */
 		off->file = BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC

@@ -10,10 +10,14 @@
  * try a socket. It is joined by what its thread read right before a call, with no other socket call
  * in between: to a connection whose very first bytes those were, or to one that this was so of twice
  * in a row. A wrong join is worse than none.
+ *
+ * Go's goroutines change threads within a call, so nothing is kept by thread there: its object for the
+ * connection leads to the descriptor, and with it to the socket.
  */
 #include "lib/tls.bpf.h"
 #include "lib/capture.bpf.h"
 #include "lib/event.bpf.h"
+#include "lib/fd.bpf.h"
 
 #include "tailwhy/abi/tls.h"
 
@@ -221,6 +225,87 @@ static __always_inline int on_leave(struct pt_regs *ctx)
 	return 0;
 }
 
+/* The begin of a crypto/tls.Conn. */
+struct go_conn {
+	__u64 itab; /* of its net.Conn */
+	__u64 net_conn;
+	__u8 asks;
+	__u8 _pad[7];
+};
+
+/* In a *net.TCPConn: {fd *netFD}; in that: {pfd poll.FD}; in that: {fdmu [16]byte; Sysfd int}. */
+#define GO_SYSFD 16
+
+/* Ties the object to the socket that it uses; NULL: not a TCP socket, or not a followed one. */
+static __always_inline struct tls_tie *tie_go(struct task_struct *current,
+					      const struct tls_session *key, __u64 itab)
+{
+	struct tls_tie made = {.outside = 1};
+	struct go_conn conn;
+	__u64 net_fd;
+	__u64 sk;
+	__u32 fd;
+	__u8 one = 1;
+
+	if (bpf_probe_read_user(&conn, sizeof(conn), (void *)key->address) || conn.itab != itab)
+		return NULL;
+	if (bpf_probe_read_user(&net_fd, sizeof(net_fd), (void *)conn.net_conn) ||
+	    bpf_probe_read_user(&fd, sizeof(fd), (void *)(net_fd + GO_SYSFD)))
+		return NULL;
+	sk = tw_sk_of_fd(current, fd);
+	if (!sk)
+		return NULL;
+	made.conn_id = tw_conn_id_of((struct sock *)sk);
+	if (!made.conn_id)
+		return NULL;
+	made.role = conn.asks ? TW_ROLE_CLIENT : TW_ROLE_SERVER;
+	bpf_map_update_elem(&tls_conns, &made.conn_id, &one, BPF_ANY);
+	bpf_map_update_elem(&tls_ties, key, &made, BPF_ANY);
+	return bpf_map_lookup_elem(&tls_ties, key);
+}
+
+#define FLAG_CF (1u << 0)
+#define FLAG_ZF (1u << 6)
+
+static __always_inline int on_go(struct pt_regs *ctx, struct task_struct *current,
+				 struct tw_task *task, __u64 what)
+{
+	struct tls_session key = {.pid = task->pid};
+	__u64 itab = ctx->ip + TW_TLS_GO_ITAB(what);
+	__u64 buffer = ctx->bx;
+	__u64 len = ctx->cx;
+	__u32 op = TW_TLS_OP(what);
+	struct tls_tie *tie;
+
+	barrier_var(buffer);
+	if (op == TW_TLS_GO_READ) {
+		if (bpf_probe_read_user(&key.address, sizeof(key.address),
+					(void *)(ctx->sp + TW_TLS_GO_SLOT(what))))
+			return 0;
+	} else {
+		/* It jumps, gets a larger stack, and comes by once more. */
+		if (ctx->flags & (FLAG_CF | FLAG_ZF))
+			return 0;
+		key.address = ctx->ax;
+	}
+	if (op == TW_TLS_GO_HANDSHAKE) {
+		bpf_map_delete_elem(&tls_ties, &key);
+		tie_go(current, &key, itab);
+		return 0;
+	}
+	if (!len || len > 1u << 30)
+		return 0;
+	tie = bpf_map_lookup_elem(&tls_ties, &key);
+	if (!tie)
+		tie = tie_go(current, &key, itab);
+	if (!tie) {
+		tw_count(TW_CNT_TLS_UNJOINED);
+		return 0;
+	}
+	send_plaintext(tie, task, buffer, op == TW_TLS_GO_READ ? TW_DIR_IN : TW_DIR_OUT, len);
+	return 0;
+}
+
 static __always_inline int on_enter(struct pt_regs *ctx)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
@@ -228,11 +313,13 @@ static __always_inline int on_enter(struct pt_regs *ctx)
 	struct tls_session key = {};
 	struct tw_tls_call *in;
 	__u64 session = ctx->di;
-	__u32 what;
+	__u64 what;
 
 	if (!task)
 		return 0;
 	what = bpf_get_attach_cookie(ctx);
+	if (TW_TLS_OP(what) >= TW_TLS_GO_HANDSHAKE)
+		return on_go(ctx, current, task, what);
 	barrier_var(session); /* else its address is taken apart, which no verifier allows */
 	if (TW_TLS_OP(what) == TW_TLS_FREE) {
 		key.address = session;

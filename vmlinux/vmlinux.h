@@ -77,6 +77,7 @@ enum {
 
 struct pt_regs {
 	unsigned long bp;
+	unsigned long bx;
 	unsigned long r10;
 	unsigned long r9;
 	unsigned long r8;
@@ -87,6 +88,7 @@ struct pt_regs {
 	unsigned long di;
 	unsigned long orig_ax;
 	unsigned long ip;
+	unsigned long flags;
 	unsigned long sp;
 };
 

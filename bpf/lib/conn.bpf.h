@@ -68,6 +68,17 @@ extern struct tw_conns conns SEC(".maps");
 
 struct tw_conn *tw_conn_by_address(struct sock *sk);
 
+/* Of a socket that is known by its address alone; 0: it is not followed. */
+static __always_inline __u64 tw_conn_id_of(struct sock *sk)
+{
+	struct tw_conn *conn;
+
+	if (!cfg.conns_by_address)
+		return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	conn = tw_conn_by_address(sk);
+	return conn ? conn->id : 0;
+}
+
 /* The state of a followed socket or listener; NULL: not followed, or by address another one by now. */
 static __always_inline struct tw_conn *tw_conn_get(struct sock *sk)
 {

@@ -192,6 +192,7 @@ UprobeMethod Tracer::Impl::uprobe_method() const {
 Result<> Tracer::Impl::attach_code(const bpf_program* program,
                                    int file,
                                    std::span<const UprobePoint> points) {
+  if (points.empty()) return {};
   const LibbpfLog log;
   auto links = attach_uprobes(program, file, points, uprobe_method());
   if (!links) return std::move(links).error();
@@ -296,7 +297,7 @@ Result<> Tracer::attach_tls(int file,
   const bpf_program* enter = multi ? programs.tls_enter_um : programs.tls_enter_up;
   if (auto done = impl_->attach_code(leave, file, left); !done) return done;
   auto done = impl_->attach_code(enter, file, entered);
-  if (!done) impl_->on_code.pop_back();
+  if (!done && !left.empty()) impl_->on_code.pop_back();
   return done;
 }
 

@@ -43,9 +43,9 @@ std::string build_id_in(Elf_Data* data) {
   return {};
 }
 
-// Calls `tell` with each function of the symbol tables of that type.
+// Calls `tell` with each named thing that the symbol tables of that type place in the file.
 template <class Tell>
-void for_each_function(Elf* elf, std::uint32_t type, Tell&& tell) {
+void for_each_symbol(Elf* elf, std::uint32_t type, Tell&& tell) {
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
     GElf_Shdr header{};
     if (gelf_getshdr(section, &header) == nullptr || header.sh_type != type) continue;
@@ -58,12 +58,19 @@ void for_each_function(Elf* elf, std::uint32_t type, Tell&& tell) {
     for (std::size_t i = 0; i < count; ++i) {
       GElf_Sym symbol{};
       if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) break;
-      const auto kind = GELF_ST_TYPE(symbol.st_info);
-      if ((kind != STT_FUNC && kind != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF) continue;
+      if (symbol.st_shndx == SHN_UNDEF) continue;
       const char* name = string_in(strings, symbol.st_name);
       if (name != nullptr && *name != '\0') tell(symbol, name);
     }
   }
+}
+
+template <class Tell>
+void for_each_function(Elf* elf, std::uint32_t type, Tell&& tell) {
+  for_each_symbol(elf, type, [&](const GElf_Sym& symbol, const char* name) {
+    const auto kind = GELF_ST_TYPE(symbol.st_info);
+    if (kind == STT_FUNC || kind == STT_GNU_IFUNC) tell(symbol, name);
+  });
 }
 
 }  // namespace
@@ -183,6 +190,16 @@ std::vector<ElfFunction> ElfFile::functions(
     });
     if (!found.empty()) break;
   }
+  return found;
+}
+
+std::optional<std::uint64_t> ElfFile::object(
+    const std::function<bool(std::string_view)>& wanted) const {
+  std::optional<std::uint64_t> found;
+  for_each_symbol(elf_.get(), SHT_SYMTAB, [&](const GElf_Sym& symbol, const char* name) {
+    if (!found && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT && wanted(name))
+      found = symbol.st_value;
+  });
   return found;
 }
 

@@ -50,6 +50,9 @@ class ElfFile {
   /// those that only its symbol table has.
   [[nodiscard]] std::vector<ElfFunction> functions(
       const std::function<bool(std::string_view)>& wanted) const;
+  /// The address of a variable or constant that its symbol table has.
+  [[nodiscard]] std::optional<std::uint64_t> object(
+      const std::function<bool(std::string_view)>& wanted) const;
   /// Bytes of the file; empty: it has not so many there.
   [[nodiscard]] std::vector<std::byte> read(std::uint64_t offset, std::size_t size) const;
   /// The symbol, as it is written, of the function at that address; empty: none.

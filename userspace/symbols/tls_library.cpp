@@ -4,6 +4,7 @@
 
 #include "symbols/elf_file.h"
 #include "symbols/probe_points.h"
+#include "symbols/tls_go.h"
 
 #include <algorithm>
 #include <array>
@@ -64,7 +65,7 @@ Ns add_probes(std::uint64_t begin,
               tw_tls_op op,
               tw_tls_result result,
               TlsLibrary& library) {
-  const auto cookie = static_cast<std::uint32_t>(TW_TLS_COOKIE(op, result));
+  const auto cookie = static_cast<std::uint64_t>(TW_TLS_COOKIE(op, result));
   library.entered.push_back({begin + points.entry, cookie, false});
   const Ns entry_ns = points.entry_emulated ? kEmulatedNs : kSteppedNs;
   if (op == TW_TLS_FREE) return entry_ns;
@@ -129,7 +130,9 @@ std::optional<TlsLibrary> find_tls_functions(const UniqueFd& file) {
     library.file.reset(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
     return library;
   }
-  return std::nullopt;
+  std::optional<TlsLibrary> go = find_go_tls(*elf);
+  if (go) go->file.reset(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+  return go;
 }
 
 }  // namespace tailwhy

@@ -19,13 +19,13 @@ class ElfFile;
 /// A place of the file's code for a probe.
 struct CodeProbe {
   std::uint64_t offset = 0;  ///< in the file
-  std::uint32_t cookie = 0;  ///< abi/tls.h
+  std::uint64_t cookie = 0;  ///< abi/tls.h
   bool on_return = false;    ///< a return probe on the function that begins there
 };
 
 struct TlsLibrary {
   std::string path;       ///< as the process that has it names it
-  std::string_view kind;  ///< "OpenSSL" (and what has its interface), "GnuTLS"
+  std::string_view kind;  ///< "OpenSSL" (and what has its interface), "GnuTLS", "Go"
   UniqueFd file;
   std::vector<CodeProbe> entered;
   std::vector<CodeProbe> left;

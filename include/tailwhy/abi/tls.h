@@ -11,6 +11,10 @@ enum tw_tls_op {
 	TW_TLS_READ = 1, /* second argument: the buffer */
 	TW_TLS_WRITE = 2, /* second argument: the buffer */
 	TW_TLS_FREE = 3, /* the object is no connection's any more */
+	/* Go's crypto/tls. The registers are those of its ABIInternal: rax, rbx, rcx. */
+	TW_TLS_GO_HANDSHAKE = 4, /* where the stack is checked: rax is the *tls.Conn */
+	TW_TLS_GO_WRITE = 5, /* the same; rbx and rcx: the bytes */
+	TW_TLS_GO_READ = 6, /* where plaintext is copied to the caller: rbx and rcx, too */
 };
 
 /* How it says how many bytes it moved. */
@@ -24,5 +28,14 @@ enum tw_tls_result {
 #define TW_TLS_COOKIE(op, result) ((op) | (result) << 8)
 #define TW_TLS_OP(cookie)	  ((cookie)&0xff)
 #define TW_TLS_RESULT(cookie)	  ((cookie) >> 8 & 0xff)
+
+/*
+ * Go: `slot` is where the *tls.Conn is on the stack while plaintext is copied (from rsp; 16 bits), and
+ * `itab` the table of *net.TCPConn as a net.Conn, from the probed instruction on (32 bits, signed).
+ */
+#define TW_TLS_GO_COOKIE(op, slot, itab) \
+	((op) | ((slot)&0xffffull) << 16 | ((itab)&0xffffffffull) << 32)
+#define TW_TLS_GO_SLOT(cookie) ((cookie) >> 16 & 0xffff)
+#define TW_TLS_GO_ITAB(cookie) ((__s32)((cookie) >> 32))
 
 #endif
