@@ -9,7 +9,7 @@ from harness.loads import h2load
 from harness.oracles import joined, same_as_log, same_multiset, same_requests, share
 from harness.servers import LOOPBACK, Server, delay_server, node_server
 from harness.secrets import check_no_canary, recorded
-from harness.tls import TlsClient, certificate, https_nginx, load, tls_server
+from harness.tls import TlsClient, certificate, go_server, https_nginx, load, tls_server
 
 CANARY = "s3cr3t-canary-91ab"
 FIELDS = ("method", "path", "status", "id")
@@ -91,16 +91,10 @@ def nginx_http2(t):
         t.notes.append(f"{depth} streams: ours <= client in {inside:.1%}")
 
 
-@case(breaks=("drop_request", "late_end", "early_end"))
-def python_ssl(t):
-    """Python's ssl, a thread a connection: server-internal <= ours <= client, stamp by stamp"""
-    server = tls_server(t)
-    with t.trace(server.pid, "--tls") as trace:
-        samples = load(t, server.address, ["/size/10", "/size/40000", "/status/503", "/size/300"], 5, 60)
-        samples += load(t, server.address, ["/size/10"], 2, 20, method="POST", body=b"b" * 50_000,
-                        prefix="post")
-        server.wait_lines(340)
-    check_whole(trace, 340)
+def check_own_log(t, trace, server, samples, count):
+    """The server's log, request by request, and its stamps: read <= had it, began <= written <= ended."""
+    server.wait_lines(count)
+    check_whole(trace, count)
     same_multiset("its log", [(r["http.request.method"], r["http.response.status_code"],
                                r["http.request.header.x-request-id"]) for r in trace.requests()],
                   [(line.method, line.status, line.id) for line in server.lines()])
@@ -111,6 +105,74 @@ def python_ssl(t):
         check(record["read_first_ns"] <= row["read"], f"{row['id']}: read after the server had it")
         check(row["begin"] <= record["write_first_ns"] <= record["write_last_ns"] <= row["end"],
               f"{row['id']}: written when the server did not write")
+
+
+@case(breaks=("drop_request", "late_end", "early_end"))
+def python_ssl(t):
+    """Python's ssl, a thread a connection: server-internal <= ours <= client, stamp by stamp"""
+    own_server(t, tls_server(t))
+
+
+@case(breaks=("drop_request", "late_end", "early_end"))
+def go_http1(t):
+    """Go's net/http, HTTP/1.1, goroutines that change threads: server-internal <= ours <= client"""
+    own_server(t, go_server(t))
+
+
+def own_server(t, server):
+    with t.trace(server.pid, "--tls") as trace:
+        samples = load(t, server.address, ["/size/10", "/size/40000", "/status/503", "/size/300"], 5, 60)
+        samples += load(t, server.address, ["/size/10"], 2, 20, method="POST", body=b"b" * 50_000,
+                        prefix="post")
+        server.wait_lines(340)
+    check_own_log(t, trace, server, samples, 340)
+
+
+@case(breaks=("drop_request", "change_status"))
+def go_http2(t):
+    """Go's net/http, HTTP/2: 1, 10 and 100 streams at a time, its log"""
+    server = go_server(t)
+    total = 0
+    for clients, depth, requests in ((1, 1, 500), (10, 10, 4000), (1, 100, 3000)):
+        with t.trace(server.pid, "--tls") as trace:
+            h2load(t, server.address, "/size/300", requests, clients, streams=depth, h2=True, tls=True)
+            total += requests
+            server.wait_lines(total)
+        check_whole(trace, requests)
+        equal("versions", {"2"}, {record["network.protocol.version"] for record in trace.requests()})
+        same_requests("its log", trace.requests(), server.lines()[-requests:], ("method", "status"))
+
+
+@case(breaks=("drop_request",))
+def go_client(t):
+    """what Go's net/http asks an HTTPS nginx: that one's access log, each within its own request"""
+    behind = https_nginx(t)
+    server = go_server(t, behind.address)
+    with t.trace(server.pid, "--tls") as trace:
+        load(t, server.address, ["/fetch/small", "/fetch/missing", "/fetch/medium"], 5, 30)
+        server.wait_lines(150)
+        behind.wait_lines(150)
+    equal("lost", 0, trace.summary["lost"])
+    asked = trace.by_id("client")
+    served = trace.by_id("server")
+    equal("asked", set(served), set(asked))
+    for line in behind.lines():
+        record = asked[line.id]
+        equal("status", line.status, record["http.response.status_code"])
+        inside = served[line.id]
+        check(inside["read_last_ns"] <= record["read_first_ns"] <= record["write_last_ns"]
+              <= inside["write_first_ns"], f"{line.id}: not within the request that it is for")
+
+
+@case()
+def go_without_symbols(t):
+    """a Go program without symbols: unknown, and said so"""
+    server = go_server(t, strip=True)
+    with t.trace(server.pid, "--tls") as trace:
+        load(t, server.address, ["/size/10"], 2, 10)
+        server.wait_lines(20)
+    equal("protocols", {"unknown"}, {record["network.protocol.name"] for record in trace.requests(outcome=None)})
+    check("no TLS library that is known" in trace.process.errors(), "nobody was told")
 
 
 @case(breaks=("drop_request",))
@@ -166,7 +228,7 @@ def budgets(t):
 @case()
 def mid_connection(t):
     """connections that were open before: what is under way at the attach is unknown, then all is read"""
-    for make in (https_nginx, tls_server):
+    for make in (https_nginx, tls_server, go_server):
         server = make(t)
         clients = [TlsClient(t, server.address) for _ in range(5)]
         for number, client in enumerate(clients):

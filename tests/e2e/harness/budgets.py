@@ -2,12 +2,11 @@
 
 tools/workload/budget_server.cpp and servers/budget_* describe their paths and the fields of their
 truth: one dictionary a request, times and stamps in ns."""
-import os
 
 from harness.context import wait_until
 from harness.oracles import Line
 from harness.process import sleep_until_quiet
-from harness.servers import Printed, delay_server
+from harness.servers import Printed, delay_server, go_program
 
 WORDS = ("id", "target", "pool")  # what is no number
 
@@ -65,10 +64,4 @@ def budget_java(t, *arguments, down=None, wrap=()):
 
 
 def budget_go(t, *arguments, down=None, wrap=()):
-    """Compiles it first, which needs no network."""
-    program = t.folder / "budget_go"
-    environment = {**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=mod",
-                   "GOCACHE": str(t.settings.workload.parent / "go-cache")}
-    t.run([t.tool("go"), "build", "-o", program, t.asset("budget_go.go")], timeout=110,
-          env=environment)
-    return start(t, "budget_go", [program, *arguments], down, wrap)
+    return start(t, "budget_go", [go_program(t, "budget_go.go"), *arguments], down, wrap)

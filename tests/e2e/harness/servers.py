@@ -3,6 +3,7 @@
 Each has `pid` (what to trace), `address` ("127.0.0.1:80", "[::1]:80", "unix:/path") and, where it
 keeps one, `lines()`: its own log as oracles.Line."""
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -23,6 +24,15 @@ def accepts(address):
     except OSError:
         return False
     return True
+
+
+def go_program(t, source):
+    """Compiles a Go program of ours, which needs no network, and gives its path."""
+    program = t.folder / source.removesuffix(".go")
+    environment = {**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=mod",
+                   "GOCACHE": str(t.settings.workload.parent / "go-cache")}
+    t.run([t.tool("go"), "build", "-o", program, t.asset(source)], timeout=110, env=environment)
+    return program
 
 
 def connect(address, timeout=20):

@@ -8,7 +8,7 @@ import time
 
 from harness.context import free_port
 from harness.oracles import Line
-from harness.servers import LOOPBACK, Server, nginx, read_json_lines
+from harness.servers import LOOPBACK, Server, go_program, nginx, read_json_lines
 
 Sample = collections.namedtuple("Sample", "id path begin end")
 
@@ -29,7 +29,7 @@ def https_nginx(t, listen="ssl", **options):
 
 
 class TlsServer(Server):
-    """tls_server.py, with what it says that it did."""
+    """tls_server.py or tls_go.go, with what it says that it did."""
 
     def truth(self):
         return read_json_lines(self.t.folder / "truth.jsonl")
@@ -44,6 +44,17 @@ def tls_server(t, wait_file=None):
     command = [sys.executable, t.asset("tls_server.py"), address, pem, key, t.folder / "truth.jsonl"]
     process = t.start([*command, *([wait_file] if wait_file else [])], "tls_server")
     return TlsServer(t, process, address, probe=wait_file is None)
+
+
+def go_server(t, upstream=None, strip=False):
+    """tls_go.go; `strip`: without its symbols."""
+    pem, key = certificate(t)
+    address = f"{LOOPBACK}:{free_port()}"
+    program = go_program(t, "tls_go.go")
+    if strip:
+        t.run([t.tool("strip"), program])
+    command = [program, address, pem, key, t.folder / "truth.jsonl", *([upstream] if upstream else [])]
+    return TlsServer(t, t.start(command, "tls_go"), address)
 
 
 class TlsClient:
