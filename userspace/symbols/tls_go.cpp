@@ -45,10 +45,16 @@ class Finder {
     const auto call = find_only_call(code, static_cast<std::int64_t>(copy->begin - read->begin));
     if (!call || !add(read->begin + call->offset, TW_TLS_GO_READ, call->slot)) return {};
     if (!add_entry(*write, TW_TLS_GO_WRITE)) return {};
+    // An object may have the address of an earlier one: its handshake must be seen to say so. A
+    // program that only asks, or is only asked, has one of the two.
+    bool shakes = false;
     for (const std::string_view name : {kServer, kClient}) {
-      if (const ElfFunction* handshake = function(name))
-        add_entry(*handshake, TW_TLS_GO_HANDSHAKE);  // without it the first bytes are unknown
+      const ElfFunction* handshake = function(name);
+      if (handshake == nullptr) continue;
+      if (!add_entry(*handshake, TW_TLS_GO_HANDSHAKE)) return {};
+      shakes = true;
     }
+    if (!shakes) return {};
     library_.kind = "Go";
     library_.expected_ns = kProbeNs;
     return std::move(library_);

@@ -108,7 +108,8 @@ def counts(t):
     """pipelines of 1, 16 and 100 with and without confirms, basic.get, pika, each error: as RabbitMQ counts"""
     server = rabbitmq(t)
     before = server.counts()
-    with t.trace(server.pid) as trace:
+    # a busy node reads 9 kB of a pipeline at once
+    with t.trace(server.pid, "--capture", "16K") as trace:
         client = Client(t, server)
         wanted = pipelines(client, CANARY)
         client.send(method(0, 10, 50, struct.pack(">H", 200) + name("") + bytes(4))).wait((10, 51))

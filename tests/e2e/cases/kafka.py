@@ -2,6 +2,7 @@
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 
 from harness.case import between, case, check, equal
@@ -104,6 +105,25 @@ def attach_in_mid_connection(t):
     check(set(counted) <= {"Metadata", "ApiVersions"}, f"names that nobody sent: {counted}")
     between("requests", 100, counted.total(), sum(sent) - before + 4)
     check(trace.counts["in_flight_at_attach"] <= 4, "more in flight than there are connections")
+    equal("unmatched", 0, trace.counts["unmatched"])
+
+
+@case()
+def attach_in_mid_request(t):
+    """half of a request at the attach: nothing is taken for it, what follows on its connection is read"""
+    server = kafka(t)
+    client = Client(server)
+    whole = ask(1, 7, rest=ask(3, 8) * 20)  # in it lies what looks like requests
+    client.send(whole[:300])
+    time.sleep(0.1)
+    with t.trace(server.pid) as trace:
+        client.send(whole[300:])
+        client.answers(1)
+        for i in range(3):
+            client.send(ask(18, 10 + i, b"slow"))
+            client.answers(1)
+    equal("in flight", 1, trace.counts["in_flight_at_attach"])
+    equal("read", ["ApiVersions"] * 3, [r.get("messaging.operation.name") for r in trace.requests()])
     equal("unmatched", 0, trace.counts["unmatched"])
 
 

@@ -1,4 +1,5 @@
 """PostgreSQL, counted against its own pg_stat_statements."""
+import time
 from collections import Counter
 
 from harness.case import between, case, check, equal
@@ -81,4 +82,19 @@ def attach_in_mid_connection(t):
     names = {name for name, _, _ in found} - {None, "CONNECT"}
     check(names <= {"SELECT", "INSERT", "EXECUTE"}, f"names that nobody sent: {names}")
     check(found.total() > 200, f"only {found.total()} requests")
+    equal("unmatched", 0, trace.counts["unmatched"])
+
+
+@case(limit=120)
+def attach_in_mid_request(t):
+    """a statement that runs at the attach is counted apart, what follows on its connection is read"""
+    server = postgres(t)
+    command = server.client("SELECT pg_sleep(1)", "SELECT v FROM counted WHERE id = 5", "SELECT 1/0")
+    client = t.start(command, "psql")
+    time.sleep(0.4)
+    with t.trace(server.pid) as trace:
+        client.wait(20)
+    equal("in flight", 1, trace.counts["in_flight_at_attach"])
+    equal("read", [("SELECT counted", None), ("SELECT", "22012")],
+          [(r.get("db.query.summary"), r.get("db.response.status_code")) for r in trace.requests()])
     equal("unmatched", 0, trace.counts["unmatched"])

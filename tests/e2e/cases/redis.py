@@ -262,3 +262,24 @@ def busy_at_attach(t):
             between(f"GETs over {name} -P {depth}", ends - begun, sum(row["count"] for row in rows),
                     after - before)
             t.notes.append(f"{name} -P {depth}: {trace.counts['seen']}")
+
+
+@case()
+def attach_in_mid_request(t):
+    """a command that waits and half of another at the attach: nothing is taken for them, what follows is read"""
+    server = redis(t)
+    waits, halved = RawClient(t, server.address), RawClient(t, server.address)
+    waits.send(resp("BLPOP", "queue", "0"))
+    whole = resp("SET", "key", "GET x" * 100)
+    halved.send(whole[:200])
+    time.sleep(0.1)
+    with t.trace(server.pid) as trace:
+        server.command("LPUSH", "queue", "value")
+        waits.read_until(b"value\r\n")
+        waits.send(resp("PING")).read_until(b"PONG\r\n")
+        halved.send(whole[200:]).read_until(b"+OK\r\n")
+        halved.send(resp("GET", "nothing")).read_until(b"$-1\r\n")
+    equal("in flight", 2, trace.counts["in_flight_at_attach"])
+    equal("what was read", ["LPUSH", "PING", "GET"],
+          [record.get("db.operation.name") for record in trace.requests()])
+    equal("unmatched", 0, trace.counts["unmatched"])

@@ -1,13 +1,15 @@
 """Plaintext of encrypted connections (--tls): counts equal the servers' logs, times are the wire's,
 and nothing is attached unless it was asked for."""
+import shutil
 import ssl
 import time
+from pathlib import Path
 
 from harness.case import Failure, check, case, equal
 from harness.context import free_port, wait_until
 from harness.loads import h2load
 from harness.oracles import joined, same_as_log, same_multiset, same_requests, share
-from harness.servers import LOOPBACK, Server, delay_server, node_server
+from harness.servers import LOOPBACK, Server, apache, delay_server, node_server
 from harness.secrets import check_no_canary, recorded
 from harness.tls import TlsClient, certificate, go_server, https_nginx, load, tls_server
 
@@ -89,6 +91,33 @@ def nginx_http2(t):
         inside = share(mine <= client + 50 for mine, client in zip(ours, theirs, strict=True))
         check(inside > 0.95, f"{depth} streams: ours <= client in only {inside:.1%} of the ranks")
         t.notes.append(f"{depth} streams: ours <= client in {inside:.1%}")
+
+
+@case(breaks=("drop_request", "change_status"))
+def apache_http1(t):
+    """Apache, whose filters send what OpenSSL made: its access log"""
+    server = apache(t, "event", certificate=certificate(t))
+    with t.trace(server.pid, "--tls") as trace:
+        samples = load(t, server.address, ["/small", "/medium", "/large", "/nothing"], 6, 40)
+        server.wait_lines(240)
+    same_requests("access log", trace.requests(), server.lines(), ("method", "path", "status"))
+    check_whole(trace, 240)
+    check_within(t, trace.requests(), samples)
+
+
+@case(breaks=("drop_request",))
+def apache_http2(t):
+    """Apache, HTTP/2: 1, 10 and 100 streams at a time, its access log"""
+    server = apache(t, "event", http2=True, certificate=certificate(t))
+    total = 0
+    for clients, depth, requests in ((1, 1, 200), (4, 10, 1000), (1, 100, 1000)):
+        with t.trace(server.pid, "--tls") as trace:
+            h2load(t, server.address, "/small", requests, clients, streams=depth, h2=True, tls=True)
+            total += requests
+            server.wait_lines(total)
+        check_whole(trace, requests)
+        same_requests("access log", trace.requests(), server.lines()[-requests:],
+                      ("method", "path", "status"))
 
 
 def check_own_log(t, trace, server, samples, count):
@@ -262,6 +291,29 @@ def library_loaded_later(t):
     check("libssl" in trace.process.errors(), "nobody was told")
     protocols = [record["network.protocol.name"] for record in trace.requests()]
     equal("read", 30, protocols.count("http"))
+
+
+@case(breaks=("drop_request",))
+def other_mount_namespace(t):
+    """a library that only the server's own mount namespace has, under the name of another here"""
+    own = t.folder / "libssl-of-its-own"
+    library = next(Path("/usr/lib").glob("*/libssl.so.3"))
+    shutil.copyfile(library, own)
+    mount = [t.tool("unshare"), "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own,
+             library]
+    server = tls_server(t, wrap=mount)
+    with t.trace(server.pid, "--tls") as trace:
+        load(t, server.address, ["/size/10", "/status/404"], 3, 20)
+        server.wait_lines(60)
+    check_whole(trace, 60)
+    equal("its inode", own.stat().st_ino, library_inode(server.pid))
+    check(not any("libssl-of" in line for line in trace.records[0]["tls"]), "named as here")
+
+
+def library_inode(pid):
+    """Of the libssl that the process has mapped."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return next(int(line.split()[4]) for line in maps if "libssl" in line)
 
 
 def accepts(server):

@@ -39,10 +39,14 @@ class Postgres:
         self.sql("CREATE EXTENSION pg_stat_statements", "CREATE TABLE counted (id int, v text)",
                  "INSERT INTO counted SELECT i, repeat('x', 200) FROM generate_series(1, 1000) i")
 
-    def psql(self, *statements, check=True):
+    def client(self, *statements):
+        """The command that says these on one connection, one after the other."""
         words = [word for statement in statements for word in ("-c", statement)]
-        return self.t.run([BIN / "psql", "-X", "-A", "-t", "-h", "127.0.0.1", "-p", self.port, "-U", "tester",
-                           "-d", "postgres", *words], check=check).stdout
+        return [BIN / "psql", "-X", "-A", "-t", "-h", "127.0.0.1", "-p", self.port, "-U", "tester",
+                "-d", "postgres", *words]
+
+    def psql(self, *statements, check=True):
+        return self.t.run(self.client(*statements), check=check).stdout
 
     sql = psql
 

@@ -185,7 +185,8 @@ class Apache(Nginx):
                      line["id"], line["us"] / 1e6) for line in read_json_lines(self.log)]
 
 
-def apache(t, mpm, http2=False):
+def apache(t, mpm, http2=False, certificate=None):
+    """`certificate`: the files of one and its key; then it speaks HTTPS, with HTTP/2 if asked."""
     program = t.tool("apache2")
     modules = "/usr/lib/apache2/modules"
     www = t.folder / "www"
@@ -197,7 +198,10 @@ def apache(t, mpm, http2=False):
     text = APACHE.format(folder=t.folder, mpm=mpm, modules=modules, address=address)
     if http2:
         text += (f"LoadModule http2_module {modules}/mod_http2.so\n"
-                 "Protocols h2c http/1.1\nH2Direct on\nH2Upgrade on\n")
+                 "Protocols h2 h2c http/1.1\nH2Direct on\nH2Upgrade on\n")
+    if certificate:
+        text += (f"LoadModule ssl_module {modules}/mod_ssl.so\nSSLEngine on\n"
+                 f"SSLCertificateFile {certificate[0]}\nSSLCertificateKeyFile {certificate[1]}\n")
     built_in = subprocess.run([program, "-l"], stdout=subprocess.PIPE, text=True, check=True).stdout
     if "mod_logio.c" not in built_in:
         text = f"LoadModule logio_module {modules}/mod_logio.so\n" + text

@@ -38,11 +38,11 @@ class TlsServer(Server):
         return [Line(row["method"], row["path"], row["status"], id=row["id"]) for row in self.truth()]
 
 
-def tls_server(t, wait_file=None):
+def tls_server(t, wait_file=None, wrap=()):
     pem, key = certificate(t)
     address = f"{LOOPBACK}:{free_port()}"
     command = [sys.executable, t.asset("tls_server.py"), address, pem, key, t.folder / "truth.jsonl"]
-    process = t.start([*command, *([wait_file] if wait_file else [])], "tls_server")
+    process = t.start([*wrap, *command, *([wait_file] if wait_file else [])], "tls_server")
     return TlsServer(t, process, address, probe=wait_file is None)
 
 

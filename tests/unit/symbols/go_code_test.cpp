@@ -29,12 +29,12 @@ Code joined(std::initializer_list<Code> parts) {
   return made;
 }
 
-const Code kCompare = code({0x49, 0x3b, 0x66, 0x10});              // cmp 0x10(%r14),%rsp
-const Code kGrow = code({0x0f, 0x86, 0xc2, 0x03, 0, 0});           // jbe
-const Code kFrame = code({0x48, 0x83, 0xec, 0x68});                // sub $0x68,%rsp
-const Code kSpill = code({0x48, 0x89, 0x44, 0x24, 0x70});          // mov %rax,0x70(%rsp)
-const Code kCall = code({0xe8, 0x10, 0, 0, 0});                    // call: 0x10 after its end
-const Code kOther = code({0xe8, 0x40, 0, 0, 0});                   // call of something else
+const Code kCompare = code({0x49, 0x3b, 0x66, 0x10});      // cmp 0x10(%r14),%rsp
+const Code kGrow = code({0x0f, 0x86, 0xc2, 0x03, 0, 0});   // jbe
+const Code kFrame = code({0x48, 0x83, 0xec, 0x68});        // sub $0x68,%rsp
+const Code kSpill = code({0x48, 0x89, 0x44, 0x24, 0x70});  // mov %rax,0x70(%rsp)
+const Code kCall = code({0xe8, 0x10, 0, 0, 0});            // call: 0x10 after its end
+const Code kOther = code({0xe8, 0x40, 0, 0, 0});           // call of something else
 const Code kReturn = code({0xc3});
 
 }  // namespace
@@ -78,8 +78,8 @@ TEST_CASE("go code: no call where it is not sure", "[go]") {
     return find_only_call(joined({before, kCall, after}), callee).has_value();
   };
   CHECK(calls(joined({kCompare, kGrow, kFrame, kSpill}), kReturn));
-  CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame}), kReturn));         // not spilled
-  CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame}), kSpill));          // only later
+  CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame}), kReturn));                  // not spilled
+  CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame}), kSpill));                   // only later
   CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame, kOther, kSpill}), kReturn));  // a result
   // mov %rbx,%rax before it is spilled
   CHECK_FALSE(calls(joined({kCompare, kGrow, kFrame, code({0x48, 0x89, 0xd8}), kSpill}), kReturn));
