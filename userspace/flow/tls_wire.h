@@ -42,8 +42,11 @@ class TlsWire {
   /// The ciphertext of what the library has just taken was not sent yet.
   [[nodiscard]] bool sent_later(const DataView& data) const {
     const Direction& out = dirs_[TW_DIR_OUT];
-    return data->dir == TW_DIR_OUT &&
-           ((data->flags & TW_DATA_TLS) == 0 || out.carried >= out.stream.next());
+    if (data->dir != TW_DIR_OUT) return false;
+    if ((data->flags & TW_DATA_TLS) == 0 || out.carried >= out.stream.next()) return true;
+    // Apache's filters keep what OpenSSL made: nothing was sent since something was read.
+    const Direction& in = dirs_[TW_DIR_IN];
+    return in.stream.next() > 0 && out.stream.current().at_ns < in.stream.current().at_ns;
   }
   /// Plaintext was not seen: what comes next is of the newest calls.
   void lose_place();

@@ -282,6 +282,28 @@ TEST_CASE("tls: several answers that one call sends, and one that is never sent"
   CHECK(flow.in_flight() == 1);
 }
 
+TEST_CASE("tls: what a library's filters keep is sent by the call after", "[flow][tls]") {
+  Flow flow;
+  EventBuilder b = opened();
+  const std::string settings(27, 's');
+  b.out(1, 400, sealed(settings.size()), wire());  // not told as plaintext, as at a late attach
+  for (Ns at = 1000; at <= 3000; at += 1000) {
+    b.in(1, at + 100, sealed(kGet.size()), wire(at))
+        .in(1, at + 110, kGet, kPlain)
+        .out(1, at + 300, kOk, kPlain)
+        .out(1, at + 400, sealed(kOk.size()), wire());
+  }
+  b.close(1, 9000);
+  flow.feed(b);
+  REQUIRE(flow.requests.size() == 3);
+  for (const Request& got : flow.requests) {
+    const Ns at = got.number * 1000;
+    CHECK(got.at.read_last == at + 100);
+    CHECK(got.at.write_first == at + 400);
+    CHECK(got.at.write_last == at + 400);
+  }
+}
+
 TEST_CASE("tls: a client that sends its ciphertext itself has the times of its sends",
           "[flow][tls]") {
   Flow flow;
