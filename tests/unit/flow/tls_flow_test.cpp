@@ -285,9 +285,12 @@ TEST_CASE("tls: several answers that one call sends, and one that is never sent"
 TEST_CASE("tls: what a library's filters keep is sent by the call after", "[flow][tls]") {
   Flow flow;
   EventBuilder b = opened();
-  const std::string settings(27, 's');
-  b.out(1, 400, sealed(settings.size()), wire());  // not told as plaintext, as at a late attach
-  for (Ns at = 1000; at <= 3000; at += 1000) {
+  b.in(1, 1100, sealed(kGet.size()), wire(1000))
+      .in(1, 1110, kGet, kPlain)
+      .out(1, 1400, sealed(kOk.size()), wire())
+      .out(1, 1450, kOk, kPlain)
+      .out(1, 1500, sealed(40), wire());  // nobody's plaintext: a new key, say
+  for (Ns at = 2000; at <= 3000; at += 1000) {
     b.in(1, at + 100, sealed(kGet.size()), wire(at))
         .in(1, at + 110, kGet, kPlain)
         .out(1, at + 300, kOk, kPlain)
