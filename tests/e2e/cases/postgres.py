@@ -85,7 +85,7 @@ def attach_in_mid_connection(t):
     equal("unmatched", 0, trace.counts["unmatched"])
 
 
-@case(limit=120)
+@case(limit=120, breaks=("drop_request",))
 def attach_in_mid_request(t):
     """a statement that runs at the attach is counted apart, what follows on its connection is read"""
     server = postgres(t)

@@ -265,7 +265,7 @@ def busy_at_attach(t):
             t.notes.append(f"{name} -P {depth}: {trace.counts['seen']}")
 
 
-@case()
+@case(breaks=("drop_request",))
 def attach_in_mid_request(t):
     """a command that waits and half of another at the attach: nothing is taken for them, what follows is read"""
     server = redis(t)
