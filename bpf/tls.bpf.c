@@ -36,7 +36,7 @@ struct tls_tie {
 	__u64 bytes[2]; /* of plaintext so far, by enum tw_dir */
 	struct tw_turn turn;
 	__u8 role; /* enum tw_role */
-	__u8 outside; /* the program moves the ciphertext */
+	__u8 outside; /* the ciphertext moves by calls outside of the library's (Go: is not asked) */
 	__u8 _pad[2];
 };
 
