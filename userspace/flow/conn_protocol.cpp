@@ -1,7 +1,6 @@
 // Which protocol a connection speaks: by its first bytes, by what answers them, and again where a
 // guess was wrong.
 #include "flow/conn.h"
-
 #include "proto/turn_parser.h"
 
 #include <algorithm>
